@@ -1,0 +1,20 @@
+//! The words of ranking: documents, candidates, rankings, how a ranking came
+//! about, deadlines and usage. Nothing here knows of HTTP, an LLM or Qdrant.
+
+mod candidate;
+mod deadline;
+mod document;
+mod outcome;
+mod query;
+mod ranking;
+mod strategy;
+mod usage;
+
+pub use candidate::{Candidate, CandidateList, DuplicateCandidate, FirstStageScores};
+pub use deadline::Deadline;
+pub use document::{DocId, Document, InvalidDocId};
+pub use outcome::{CacheOutcome, Failure, NotWanted, Outcome, ScoreKind, Status};
+pub use query::{EmptyQuery, Query};
+pub use ranking::{NotAPermutation, Ranking};
+pub use strategy::{StrategyName, UnknownStrategy};
+pub use usage::Usage;

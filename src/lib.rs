@@ -1,0 +1,10 @@
+//! rankgate: a gateway that retrieves candidates, has an LLM rerank them, and
+//! answers with a valid ranking by its deadline whatever the LLM does.
+//!
+//! `ARCHITECTURE.md` has the map and the life of a request.
+
+pub mod domain;
+pub mod llm;
+pub mod pipeline;
+pub mod prompt;
+pub mod retrieve;

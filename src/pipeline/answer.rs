@@ -1,0 +1,125 @@
+//! What a pipeline answers, in the shape of the contract.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::domain::{
+    CacheOutcome, Document, FirstStageScores, Outcome, ScoreKind, StrategyName, Usage,
+};
+
+/// A complete answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The request's id.
+    pub id: String,
+    /// The ranked documents, cut to `top_n`.
+    pub results: Vec<RankedResult>,
+    /// How the ranking came about.
+    pub ranking: RankingInfo,
+    /// What this request spent; zero for a hit or a coalesced request.
+    pub usage: Usage,
+    /// Where the time went.
+    pub timing: Timing,
+}
+
+/// One document at its place.
+#[derive(Clone, Debug)]
+pub struct RankedResult {
+    /// Position in the request's `documents`; for search, the first-stage
+    /// position. Counted from 0.
+    pub index: usize,
+    /// Place in the ranking, from 1.
+    pub rank: usize,
+    /// Place in the classical ranking, from 1.
+    pub first_stage_rank: usize,
+    /// In [0, 1], never rising down the list.
+    pub relevance_score: f64,
+    /// The first stage's scores by component.
+    pub scores: FirstStageScores,
+    /// The document.
+    pub document: Arc<Document>,
+}
+
+/// How a ranking came about: the `ranking` object of every answer.
+#[derive(Clone, Debug)]
+pub struct RankingInfo {
+    /// Status and reason.
+    pub outcome: Outcome,
+    /// Where the ranking was taken from.
+    pub cache: CacheOutcome,
+    /// The pipeline's name (never its alias).
+    pub pipeline: String,
+    /// The strategy that was asked for.
+    pub strategy: StrategyName,
+    /// The prompt, `name@vN`; none where no LLM was wanted.
+    pub prompt: Option<String>,
+    /// SHA-256 of the prompt file in hex.
+    pub prompt_sha256: Option<String>,
+    /// The upstream's name for the model; none where no LLM was wanted.
+    pub model: Option<String>,
+    /// What the scores mean.
+    pub score_kind: ScoreKind,
+    /// LLM calls that this request made.
+    pub calls: u32,
+    /// Those that gave nothing usable.
+    pub failed_calls: u32,
+    /// Rounds of calls, one after the other.
+    pub rounds: u32,
+    /// Share of the documents to be ranked that were in a usable reply.
+    pub coverage: f64,
+    /// What had to be mended in usable replies.
+    pub repairs: Repairs,
+    /// `"embedding"` where the embedding failed and only BM25 was served.
+    pub degraded: Option<&'static str>,
+}
+
+/// Mended faults, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Repairs {
+    /// Labels that were asked for and not given.
+    pub missing: u32,
+    /// Labels that were given again.
+    pub duplicate: u32,
+    /// Labels that were never shown.
+    pub unknown: u32,
+}
+
+/// Milliseconds by step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Timing {
+    /// From arrival to the answer.
+    pub total: f64,
+    /// The first stage.
+    pub retrieve: f64,
+    /// Everything between the first stage and the ranking.
+    pub rerank: f64,
+    /// Explanations.
+    pub explain: f64,
+}
+
+impl Serialize for RankingInfo {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let fields = 14 + usize::from(self.degraded.is_some());
+        let mut object = serializer.serialize_struct("RankingInfo", fields)?;
+        object.serialize_field("status", &self.outcome.status())?;
+        object.serialize_field("reason", &self.outcome.reason())?;
+        object.serialize_field("cache", &self.cache)?;
+        object.serialize_field("pipeline", &self.pipeline)?;
+        object.serialize_field("strategy", &self.strategy)?;
+        object.serialize_field("prompt", &self.prompt)?;
+        object.serialize_field("prompt_sha256", &self.prompt_sha256)?;
+        object.serialize_field("model", &self.model)?;
+        object.serialize_field("score_kind", &self.score_kind)?;
+        object.serialize_field("calls", &self.calls)?;
+        object.serialize_field("failed_calls", &self.failed_calls)?;
+        object.serialize_field("rounds", &self.rounds)?;
+        object.serialize_field("coverage", &self.coverage)?;
+        object.serialize_field("repairs", &self.repairs)?;
+        if let Some(degraded) = self.degraded {
+            object.serialize_field("degraded", degraded)?;
+        }
+        object.end()
+    }
+}

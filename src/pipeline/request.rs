@@ -1,0 +1,106 @@
+//! What callers ask of a pipeline, after their wire format was read.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use crate::domain::{Document, DuplicateCandidate, Query, StrategyName};
+use crate::prompt::Task;
+use crate::retrieve::{Filter, RetrieveError};
+
+/// What every kind of request may say.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The request's id, as answers and logs show it.
+    pub id: String,
+    /// When the request arrived: deadlines count from here.
+    pub received: Instant,
+    /// A pipeline or one of its aliases; absent: the default pipeline.
+    pub pipeline: Option<String>,
+    /// The query.
+    pub query: Query,
+    /// How many results are wanted; absent: all.
+    pub top_n: Option<usize>,
+    /// Time from `received` to the complete answer, instead of the pipeline's.
+    pub deadline: Option<Duration>,
+    /// Another strategy than the pipeline's.
+    pub strategy: Option<StrategyName>,
+    /// Another prompt than the pipeline's, `name@vN` or `name@latest`.
+    pub prompt: Option<String>,
+    /// Fields that are passed to the prompt.
+    pub context: Map<String, Value>,
+}
+
+/// Retrieve, then rank.
+#[derive(Clone, Debug)]
+pub struct SearchRequest {
+    /// What every request may say.
+    pub asked: Asked,
+    /// How many candidates to retrieve instead of the pipeline's number.
+    pub candidates: Option<usize>,
+    /// Conditions on metadata.
+    pub filter: Filter,
+}
+
+/// Rank the documents that the caller sent.
+#[derive(Clone, Debug)]
+pub struct RerankRequest {
+    /// What every request may say.
+    pub asked: Asked,
+    /// The documents as given; their ids are their positions.
+    pub documents: Vec<Document>,
+    /// Most tokens of a document that the LLM sees, where that is less than
+    /// the prompt's own limit.
+    pub max_tokens_per_document: Option<usize>,
+}
+
+/// The caller asked for something that isn't there, or the first stage is
+/// down. An LLM's failure is never among these.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RequestError {
+    /// No pipeline has this name or alias.
+    #[error("there is no pipeline \"{name}\"; there are: {known}")]
+    UnknownPipeline {
+        /// The name that was asked for.
+        name: String,
+        /// Names that exist.
+        known: String,
+    },
+    /// Search needs a collection and this pipeline has none.
+    #[error("pipeline \"{0}\" has no collection: it reranks documents that the request brings")]
+    NoCollection(String),
+    /// No prompt of this name and version is loaded.
+    #[error("{0}")]
+    UnknownPrompt(String),
+    /// The prompt is for another task than the strategy's.
+    #[error("prompt {prompt} is for {found:?}, and strategy {strategy} needs {needed:?}")]
+    WrongTask {
+        /// The prompt, `name@vN`.
+        prompt: String,
+        /// Its task.
+        found: Task,
+        /// The strategy that was asked for.
+        strategy: StrategyName,
+        /// The task that this strategy needs.
+        needed: Task,
+    },
+    /// The strategy was asked for and the pipeline names no prompt for it.
+    #[error(
+        "pipeline \"{pipeline}\" names no prompt for {task:?}, which strategy {strategy} needs"
+    )]
+    NoPrompt {
+        /// The pipeline.
+        pipeline: String,
+        /// The strategy that was asked for.
+        strategy: StrategyName,
+        /// The task without a prompt.
+        task: Task,
+    },
+    /// A document was sent twice.
+    #[error(transparent)]
+    Duplicate(#[from] DuplicateCandidate),
+    /// The first stage gave nothing.
+    #[error(transparent)]
+    Retrieve(#[from] RetrieveError),
+}

@@ -1,0 +1,73 @@
+//! What an engine is asked and what it answers.
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use super::Filter;
+use crate::domain::{CandidateList, Deadline, Query};
+
+/// A first-stage engine over named collections.
+pub trait Retriever: Send + Sync + 'static {
+    /// The best candidates for a query in classical order. Ends by the
+    /// deadline, whatever the engine does.
+    fn retrieve(&self, request: Retrieve) -> BoxFuture<'_, Result<Retrieved, RetrieveError>>;
+
+    /// Whether the engine can answer for this collection now, for readiness.
+    fn check(&self, collection: &str) -> BoxFuture<'_, Result<(), RetrieveError>>;
+}
+
+/// One first-stage request.
+#[derive(Clone, Debug)]
+pub struct Retrieve {
+    /// Name of the collection.
+    pub collection: String,
+    /// What was asked.
+    pub query: Query,
+    /// Which components take part.
+    pub mode: RetrievalMode,
+    /// Most candidates to return; 0 gives none.
+    pub limit: usize,
+    /// Conditions on metadata that every candidate meets.
+    pub filter: Filter,
+    /// When the answer has to be there.
+    pub deadline: Deadline,
+}
+
+/// The components of the first stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RetrievalMode {
+    /// BM25 alone.
+    Bm25,
+    /// Embeddings alone.
+    Dense,
+    /// Both, fused by reciprocal rank.
+    #[default]
+    Hybrid,
+}
+
+/// What the first stage found.
+#[derive(Clone, Debug)]
+pub struct Retrieved {
+    /// Candidates in classical order.
+    pub candidates: CandidateList,
+    /// Whether the embedding failed and only BM25 was served.
+    pub degraded_embedding: bool,
+}
+
+/// Why the first stage gave nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RetrieveError {
+    /// The collection doesn't exist.
+    #[error("there is no collection \"{0}\"; make it with `rankgate index --collection {0}`")]
+    NoCollection(String),
+    /// The filter can't be applied to this collection.
+    #[error(transparent)]
+    Filter(#[from] super::InvalidFilter),
+    /// The engine wasn't done by the deadline, or has no free worker.
+    #[error("the first stage was not done by the deadline")]
+    Deadline,
+    /// The engine is broken or was made by something else.
+    #[error("the first stage failed: {0}")]
+    Engine(String),
+}
