@@ -7,7 +7,9 @@ mod document;
 mod outcome;
 mod query;
 mod ranking;
+mod repairs;
 mod strategy;
+mod tenant;
 mod usage;
 
 pub use candidate::{Candidate, CandidateList, DuplicateCandidate, FirstStageScores};
@@ -16,5 +18,7 @@ pub use document::{DocId, Document, InvalidDocId};
 pub use outcome::{CacheOutcome, Failure, NotWanted, Outcome, ScoreKind, Status};
 pub use query::{EmptyQuery, Query};
 pub use ranking::{NotAPermutation, Ranking};
+pub use repairs::Repairs;
 pub use strategy::{StrategyName, UnknownStrategy};
+pub use tenant::TenantId;
 pub use usage::Usage;

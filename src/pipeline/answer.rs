@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::domain::{
-    CacheOutcome, Document, FirstStageScores, Outcome, ScoreKind, StrategyName, Usage,
+    CacheOutcome, Document, FirstStageScores, Outcome, Repairs, ScoreKind, StrategyName, Usage,
 };
 
 /// A complete answer.
@@ -74,17 +74,6 @@ pub struct RankingInfo {
     pub degraded: Option<&'static str>,
 }
 
-/// Mended faults, by kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Repairs {
-    /// Labels that were asked for and not given.
-    pub missing: u32,
-    /// Labels that were given again.
-    pub duplicate: u32,
-    /// Labels that were never shown.
-    pub unknown: u32,
-}
-
 /// Milliseconds by step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Timing {
@@ -96,6 +85,10 @@ pub struct Timing {
     pub rerank: f64,
     /// Explanations.
     pub explain: f64,
+    /// How much of it was spent waiting for the first stage's engine or an
+    /// upstream: the rest is the gateway's own.
+    #[serde(skip)]
+    pub waiting: f64,
 }
 
 impl Serialize for RankingInfo {

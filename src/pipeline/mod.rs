@@ -5,6 +5,6 @@ mod answer;
 mod config;
 mod request;
 
-pub use answer::{Answer, RankedResult, RankingInfo, Repairs, Timing};
+pub use answer::{Answer, RankedResult, RankingInfo, Timing};
 pub use config::{PipelineConfig, PromptChoice, RetrieveConfig};
 pub use request::{Asked, RequestError, RerankRequest, SearchRequest};

@@ -1,0 +1,296 @@
+//! Finished rankings, kept in memory.
+//!
+//! - Only complete `llm` rankings are kept: nothing degraded is ever served
+//!   twice.
+//! - [`RankingKey`] lists everything that a ranking depends on, the tenant
+//!   first. Content hashes are among them, so that a changed document never
+//!   meets a ranking of its old text.
+//! - Entries are weighed in bytes and live for one TTL.
+//! - Requests that ask the same at the same time are joined before they get
+//!   here (`pipeline::flight`): a flight outlives the request that began it,
+//!   reports progress to each of its waiters, and each waiter has a deadline
+//!   of its own, which a loader inside the cache can't do.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use moka::future::Cache;
+use serde::Deserialize;
+
+use crate::domain::{Candidate, Query, Ranking, Repairs, StrategyName, TenantId};
+
+/// The `[cache]` table.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheConfig {
+    /// Memory for cached rankings; 0 switches the cache off.
+    pub max_bytes: ByteSize,
+    /// How long a ranking is served, such as `"1h"` or `"90s"`.
+    pub ttl: jiff::SignedDuration,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self { max_bytes: ByteSize::mib(256), ttl: jiff::SignedDuration::from_hours(1) }
+    }
+}
+
+/// Everything that shapes a ranking. [`RankingKey::hash`] takes the struct
+/// apart, so that a field can't be added and left out.
+pub struct RankingKey<'a> {
+    /// Whose request it is.
+    pub tenant: &'a TenantId,
+    /// The pipeline's name.
+    pub pipeline: &'a str,
+    /// How calls are arranged.
+    pub strategy: StrategyName,
+    /// Documents a call.
+    pub window: usize,
+    /// Most calls.
+    pub max_calls: Option<u32>,
+    /// SHA-256 of the prompt file.
+    pub prompt_sha256: &'a str,
+    /// Model, parameters and capabilities.
+    pub model: blake3::Hash,
+    /// What was asked.
+    pub query: &'a Query,
+    /// Fields passed to the prompt, as canonical JSON.
+    pub context: &'a str,
+    /// How many results the strategy is asked for.
+    pub top_n: Option<usize>,
+    /// Most tokens of a document that the request lets the LLM see.
+    pub max_passage_tokens: Option<usize>,
+    /// What the labels are shuffled by.
+    pub seed: u64,
+    /// All candidates in classical order, also those that the LLM isn't shown:
+    /// the ranking places them too.
+    pub candidates: &'a [Candidate],
+}
+
+impl RankingKey<'_> {
+    /// The key's fingerprint.
+    #[must_use]
+    pub fn hash(&self) -> blake3::Hash {
+        let Self {
+            tenant,
+            pipeline,
+            strategy,
+            window,
+            max_calls,
+            prompt_sha256,
+            model,
+            query,
+            context,
+            top_n,
+            max_passage_tokens,
+            seed,
+            candidates,
+        } = *self;
+        let mut key = Hasher::default();
+        key.text(tenant.as_str());
+        key.text(pipeline);
+        key.text(strategy.as_str());
+        key.number(Some(window as u64));
+        key.number(max_calls.map(u64::from));
+        key.text(prompt_sha256);
+        key.bytes(model.as_bytes());
+        key.text(query.as_str());
+        key.text(context);
+        key.number(top_n.map(|n| n as u64));
+        key.number(max_passage_tokens.map(|n| n as u64));
+        key.number(Some(seed));
+        key.number(Some(candidates.len() as u64));
+        for Candidate { document, scores } in candidates {
+            key.text(document.id.as_str());
+            key.bytes(document.content_hash().as_bytes());
+            for score in [scores.bm25, scores.dense, scores.fusion] {
+                key.number(score.map(|score| u64::from(score.to_bits())));
+            }
+        }
+        key.0.finalize()
+    }
+}
+
+/// Feeds fields to blake3 so that no two sequences of fields look alike.
+#[derive(Default)]
+struct Hasher(blake3::Hasher);
+
+impl Hasher {
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.0.update(&(bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn number(&mut self, number: Option<u64>) {
+        self.0.update(&[u8::from(number.is_some())]);
+        self.0.update(&number.unwrap_or(0).to_le_bytes());
+    }
+}
+
+/// A complete `llm` ranking as it is kept: what an answer needs and no text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CachedRanking {
+    /// The order.
+    pub ranking: Ranking,
+    /// Grades in [0, 1] by classical position.
+    pub grades: Vec<Option<f64>>,
+    /// Rounds it took.
+    pub rounds: u32,
+    /// Share of the documents to be ranked that were in a usable reply.
+    pub coverage: f64,
+    /// What had to be mended.
+    pub repairs: Repairs,
+}
+
+impl CachedRanking {
+    /// Memory of an entry with its key and moka's bookkeeping, in bytes.
+    fn weight(&self) -> u32 {
+        const ENTRY: usize = 512;
+        let per_candidate = size_of::<usize>() + size_of::<Option<f64>>();
+        u32::try_from(ENTRY + self.ranking.len() * per_candidate).unwrap_or(u32::MAX)
+    }
+}
+
+/// The cache of finished rankings.
+#[derive(Clone)]
+pub struct RankingCache(Option<Cache<blake3::Hash, CachedRanking>>);
+
+impl RankingCache {
+    /// A cache of this size and time to live; off where the size is 0.
+    #[must_use]
+    pub fn new(config: &CacheConfig) -> Self {
+        if config.max_bytes.as_u64() == 0 {
+            return Self(None);
+        }
+        let ttl = Duration::try_from(config.ttl).unwrap_or(Duration::ZERO);
+        let cache = Cache::builder()
+            .weigher(|_, ranking: &CachedRanking| ranking.weight())
+            .max_capacity(config.max_bytes.as_u64())
+            .time_to_live(ttl)
+            .build();
+        Self(Some(cache))
+    }
+
+    /// Whether rankings are kept at all.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// A kept ranking.
+    pub async fn get(&self, key: &blake3::Hash) -> Option<CachedRanking> {
+        self.0.as_ref()?.get(key).await
+    }
+
+    /// Keeps a complete `llm` ranking.
+    pub async fn insert(&self, key: blake3::Hash, ranking: CachedRanking) {
+        if let Some(cache) = &self.0 {
+            cache.insert(key, ranking).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::{DocId, Document, FirstStageScores};
+
+    fn candidate(id: &str, text: &str, bm25: f32) -> Candidate {
+        let document = Document {
+            id: DocId::new(id).unwrap(),
+            title: String::new(),
+            text: text.into(),
+            metadata: serde_json::Map::new(),
+        };
+        let scores = FirstStageScores { bm25: Some(bm25), ..FirstStageScores::default() };
+        Candidate { document: Arc::new(document), scores }
+    }
+
+    fn ranking() -> CachedRanking {
+        CachedRanking {
+            ranking: Ranking::classical(3),
+            grades: vec![None; 3],
+            rounds: 1,
+            coverage: 1.0,
+            repairs: Repairs::default(),
+        }
+    }
+
+    /// Every contributor, changed alone, has to give another key.
+    #[test]
+    fn each_contributor_changes_the_key() {
+        let (tenant, query) = (TenantId::default(), Query::new("tent").unwrap());
+        let candidates = [candidate("a", "x", 1.0), candidate("b", "y", 0.5)];
+        let base = || RankingKey {
+            tenant: &tenant,
+            pipeline: "p",
+            strategy: StrategyName::Single,
+            window: 20,
+            max_calls: None,
+            prompt_sha256: "aa",
+            model: blake3::hash(b"m"),
+            query: &query,
+            context: "{}",
+            top_n: Some(10),
+            max_passage_tokens: None,
+            seed: 1,
+            candidates: &candidates,
+        };
+        let other_query = Query::new("tents").unwrap();
+        let reordered = [candidate("b", "y", 0.5), candidate("a", "x", 1.0)];
+        let rescored = [candidate("a", "x", 1.5), candidate("b", "y", 0.5)];
+        let rewritten = [candidate("a", "x2", 1.0), candidate("b", "y", 0.5)];
+        let keys = [
+            base(),
+            RankingKey { pipeline: "q", ..base() },
+            RankingKey { strategy: StrategyName::Graded, ..base() },
+            RankingKey { window: 21, ..base() },
+            RankingKey { max_calls: Some(0), ..base() },
+            RankingKey { prompt_sha256: "ab", ..base() },
+            RankingKey { model: blake3::hash(b"n"), ..base() },
+            RankingKey { query: &other_query, ..base() },
+            RankingKey { context: "{\"a\":1}", ..base() },
+            RankingKey { top_n: None, ..base() },
+            RankingKey { max_passage_tokens: Some(0), ..base() },
+            RankingKey { seed: 2, ..base() },
+            RankingKey { candidates: &reordered, ..base() },
+            RankingKey { candidates: &rescored, ..base() },
+            RankingKey { candidates: &rewritten, ..base() },
+            RankingKey { candidates: &candidates[..1], ..base() },
+        ];
+        let hashes: std::collections::HashSet<_> = keys.iter().map(RankingKey::hash).collect();
+        assert_eq!(hashes.len(), keys.len());
+        assert_eq!(base().hash(), base().hash());
+    }
+
+    #[tokio::test]
+    async fn keeps_what_it_is_given() {
+        let cache = RankingCache::new(&CacheConfig::default());
+        let key = blake3::hash(b"k");
+        assert_eq!(cache.get(&key).await, None);
+        cache.insert(key, ranking()).await;
+        assert_eq!(cache.get(&key).await, Some(ranking()));
+    }
+
+    #[tokio::test]
+    async fn zero_bytes_is_off() {
+        let config = CacheConfig { max_bytes: ByteSize::b(0), ..CacheConfig::default() };
+        let cache = RankingCache::new(&config);
+        cache.insert(blake3::hash(b"k"), ranking()).await;
+        assert!(!cache.is_on() && cache.get(&blake3::hash(b"k")).await.is_none());
+    }
+
+    #[test]
+    fn config_reads_sizes_and_durations() {
+        let config: CacheConfig = toml::from_str("max_bytes = \"64MiB\"\nttl = \"90s\"").unwrap();
+        assert_eq!(config.max_bytes, ByteSize::mib(64));
+        assert_eq!(config.ttl, jiff::SignedDuration::from_secs(90));
+        assert!(toml::from_str::<CacheConfig>("size = 1").is_err());
+    }
+}

@@ -1,0 +1,294 @@
+//! Single flight: requests that ask the same at the same time share one
+//! rerank.
+//!
+//! A flight belongs to nobody. Whoever comes first starts it; everybody waits
+//! on its progress with a deadline of their own, and the flight's deadline is
+//! the latest of them. It ends early only when its last waiter has gone away
+//! (the client left). A waiter whose deadline has come takes the progress made
+//! so far and lets the flight run on for its late time, to fill the cache;
+//! at most [`MAX_LATE`] flights do that at a time.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::AbortHandle;
+
+use crate::domain::Deadline;
+use crate::rerank::Progress;
+
+/// Most flights that nobody waits for any more.
+const MAX_LATE: usize = 64;
+
+/// Flights in the air, by the key of the ranking they make.
+#[derive(Clone)]
+pub(super) struct Flights {
+    by_key: Arc<Mutex<HashMap<blake3::Hash, Flight>>>,
+    late: Arc<Semaphore>,
+}
+
+struct Flight {
+    id: uuid::Uuid,
+    deadline: watch::Sender<Deadline>,
+    progress: watch::Receiver<Progress>,
+    waiters: usize,
+    /// Set right after the start.
+    task: Option<AbortHandle>,
+}
+
+/// The ends that a flight's task works with.
+pub(super) struct Cockpit {
+    /// The latest deadline of all waiters.
+    pub deadline: watch::Receiver<Deadline>,
+    /// Where progress is published.
+    pub progress: watch::Sender<Progress>,
+}
+
+/// A request's place on a flight. Dropping it means that the client left.
+pub(super) struct Seat {
+    flights: Flights,
+    key: blake3::Hash,
+    id: uuid::Uuid,
+    progress: watch::Receiver<Progress>,
+    answered: bool,
+    /// Whether this request started the flight.
+    pub leads: bool,
+}
+
+impl Flights {
+    pub fn new() -> Self {
+        Self { by_key: Arc::default(), late: Arc::new(Semaphore::new(MAX_LATE)) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<blake3::Hash, Flight>> {
+        self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a seat on the flight for `key`, starting one where there is none.
+    pub fn board<F>(
+        &self,
+        key: blake3::Hash,
+        deadline: Deadline,
+        candidates: usize,
+        start: impl FnOnce(Cockpit) -> F,
+    ) -> Seat
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut flights = self.lock();
+        if let Some(flight) = flights.get_mut(&key) {
+            flight.waiters += 1;
+            flight.deadline.send_if_modified(|latest| {
+                let later = deadline > *latest;
+                *latest = deadline.max(*latest);
+                later
+            });
+            return self.seat(key, flight, false);
+        }
+        let (deadline, deadline_seen) = watch::channel(deadline);
+        let (progress, progress_seen) = watch::channel(Progress::nothing(candidates));
+        let id = uuid::Uuid::now_v7();
+        let flight = Flight { id, deadline, progress: progress_seen, waiters: 1, task: None };
+        let seat = self.seat(key, &flight, true);
+        flights.insert(key, flight);
+        // Not under the lock: a runtime that is shutting down drops the task,
+        // and so its landing, right here.
+        drop(flights);
+        let landing = Landing { flights: self.clone(), key, id };
+        let journey = start(Cockpit { deadline: deadline_seen, progress });
+        let task = tokio::spawn(async move {
+            let _landing = landing;
+            journey.await;
+        });
+        if let Some(flight) = self.lock().get_mut(&key).filter(|flight| flight.id == id) {
+            flight.task = Some(task.abort_handle());
+        }
+        seat
+    }
+
+    fn seat(&self, key: blake3::Hash, flight: &Flight, leads: bool) -> Seat {
+        Seat {
+            flights: self.clone(),
+            key,
+            id: flight.id,
+            progress: flight.progress.clone(),
+            answered: false,
+            leads,
+        }
+    }
+
+    /// One waiter less on a flight that is still in the air.
+    fn leave(&self, key: blake3::Hash, id: uuid::Uuid, answered: bool) {
+        let mut flights = self.lock();
+        let Entry::Occupied(mut entry) = flights.entry(key) else { return };
+        if entry.get().id != id {
+            return;
+        }
+        entry.get_mut().waiters -= 1;
+        if entry.get().waiters > 0 {
+            return;
+        }
+        let permit = answered.then(|| Arc::clone(&self.late).try_acquire_owned().ok()).flatten();
+        match permit {
+            Some(permit) => {
+                let mut progress = entry.get().progress.clone();
+                tokio::spawn(async move {
+                    while progress.changed().await.is_ok() {}
+                    drop(permit);
+                });
+            }
+            None => {
+                if let Some(task) = entry.remove().task {
+                    task.abort();
+                }
+            }
+        }
+    }
+}
+
+impl Seat {
+    /// Waits for the flight's end or the deadline, and gives the latest
+    /// progress either way.
+    pub async fn wait(mut self, deadline: Deadline) -> Progress {
+        let ended = async { while self.progress.changed().await.is_ok() {} };
+        // Either end is an answer; what was published last is the result.
+        let _ = tokio::time::timeout_at(deadline.instant(), ended).await;
+        self.answered = true;
+        self.progress.borrow().clone()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.flights.leave(self.key, self.id, self.answered);
+    }
+}
+
+/// Takes a flight off the board when its task ends, however it ends.
+struct Landing {
+    flights: Flights,
+    key: blake3::Hash,
+    id: uuid::Uuid,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let mut flights = self.flights.lock();
+        if let Entry::Occupied(entry) = flights.entry(self.key)
+            && entry.get().id == self.id
+        {
+            entry.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    fn key() -> blake3::Hash {
+        blake3::hash(b"key")
+    }
+
+    fn soon() -> Deadline {
+        Deadline::after(Duration::from_secs(1))
+    }
+
+    fn finished(calls: u32) -> Progress {
+        Progress { calls, ..Progress::nothing(2) }
+    }
+
+    /// A journey of five seconds that counts starts and ends.
+    fn journey(
+        starts: &Arc<AtomicUsize>,
+        ends: &Arc<AtomicUsize>,
+    ) -> impl FnOnce(Cockpit) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + use<> {
+        let (starts, ends) = (Arc::clone(starts), Arc::clone(ends));
+        move |cockpit| {
+            starts.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                cockpit.progress.send_replace(finished(7));
+                ends.fetch_add(1, Ordering::SeqCst);
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_waiters_share_one_journey() {
+        let (flights, starts, ends) = (Flights::new(), Arc::default(), Arc::default());
+        let patient = Deadline::after(Duration::from_secs(60));
+        let seats: Vec<Seat> =
+            (0..100).map(|_| flights.board(key(), patient, 2, journey(&starts, &ends))).collect();
+        assert_eq!(seats.iter().filter(|seat| seat.leads).count(), 1);
+        for seat in seats {
+            assert_eq!(seat.wait(patient).await.calls, 7);
+        }
+        assert_eq!(starts.load(Ordering::SeqCst), 1);
+        assert!(flights.lock().is_empty(), "a landed flight leaves the board");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_leader_that_leaves_does_not_starve_its_followers() {
+        let (flights, starts, ends) = (Flights::new(), Arc::default(), Arc::default());
+        let patient = Deadline::after(Duration::from_secs(60));
+        let leader = flights.board(key(), patient, 2, journey(&starts, &ends));
+        let follower = flights.board(key(), patient, 2, journey(&starts, &ends));
+        drop(leader);
+        assert_eq!(follower.wait(patient).await.calls, 7);
+        assert_eq!(starts.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_client_to_leave_cancels_the_journey() {
+        let (flights, starts, ends) = (Flights::new(), Arc::default(), Arc::default());
+        drop(flights.board(key(), soon(), 2, journey(&starts, &ends)));
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(ends.load(Ordering::SeqCst), 0);
+        assert!(flights.lock().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_gives_the_progress_so_far_and_lets_the_journey_end() {
+        let (flights, starts, ends) = (Flights::new(), Arc::default(), Arc::default());
+        let early = flights.board(key(), soon(), 2, journey(&starts, &ends)).wait(soon()).await;
+        assert_eq!(early.calls, 0);
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(ends.load(Ordering::SeqCst), 1);
+        assert_eq!(flights.late.available_permits(), MAX_LATE, "late permits come back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn late_journeys_are_bounded() {
+        let (flights, starts, ends) = (Flights::new(), Arc::default(), Arc::default());
+        for n in 0..MAX_LATE + 10 {
+            let key = blake3::hash(&n.to_le_bytes());
+            let now = Deadline::after(Duration::ZERO);
+            flights.board(key, now, 2, journey(&starts, &ends)).wait(now).await;
+        }
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(ends.load(Ordering::SeqCst), MAX_LATE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_later_deadline_extends_the_flight() {
+        let flights = Flights::new();
+        let (seen, starts, ends) = (Arc::new(Mutex::new(None)), Arc::default(), Arc::default());
+        let board = Arc::clone(&seen);
+        let leader = flights.board(key(), soon(), 2, move |cockpit| async move {
+            *board.lock().unwrap() = Some(cockpit.deadline.clone());
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            drop(cockpit);
+        });
+        tokio::task::yield_now().await;
+        let later = Deadline::after(Duration::from_secs(9));
+        let follower = flights.board(key(), later, 2, journey(&starts, &ends));
+        let extended = *seen.lock().unwrap().as_ref().unwrap().borrow();
+        assert_eq!(extended, later);
+        drop((leader, follower));
+    }
+}

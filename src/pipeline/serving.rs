@@ -1,0 +1,279 @@
+//! What is being served at a moment: pipelines with their prompts and models,
+//! checked against each other. Immutable; a reload makes a new one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::{PipelineConfig, PromptChoice};
+use super::request::RequestError;
+use crate::domain::{NotWanted, StrategyName};
+use crate::llm::ChatModel;
+use crate::prompt::{Prompt, PromptRef, Registry, Task};
+use crate::rerank::task_of;
+
+/// A model as a pipeline finds it.
+#[derive(Clone)]
+pub enum ModelSlot {
+    /// Calls can be made.
+    Ready(Arc<dyn ChatModel>),
+    /// Its upstreams have no usable credentials: rankings are classical.
+    NotConfigured,
+}
+
+/// A pipeline, ready to serve.
+pub struct Pipeline {
+    /// Its name.
+    pub name: String,
+    /// Its configuration.
+    pub config: PipelineConfig,
+    model: Option<ModelSlot>,
+    prompts: BTreeMap<Task, Arc<Prompt>>,
+}
+
+/// What is being served at a moment.
+pub struct Serving {
+    pipelines: BTreeMap<String, Arc<Pipeline>>,
+    names: HashMap<String, String>,
+    default: String,
+    registry: Arc<Registry>,
+    llm_enabled: bool,
+}
+
+/// What can't be served as it is configured; `key` is the config's key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct Unservable {
+    /// Where in the config.
+    pub key: String,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl Serving {
+    /// Puts pipelines, prompts and models together.
+    ///
+    /// # Errors
+    /// Everything that doesn't fit, not just the first.
+    pub fn build(
+        pipelines: &BTreeMap<String, PipelineConfig>,
+        default: &str,
+        registry: Arc<Registry>,
+        models: &BTreeMap<String, ModelSlot>,
+        llm_enabled: bool,
+    ) -> Result<Self, Vec<Unservable>> {
+        let mut problems = Vec::new();
+        let mut names = HashMap::new();
+        let mut ready = BTreeMap::new();
+        for (name, config) in pipelines {
+            for called in std::iter::once(name).chain(&config.aliases) {
+                if let Some(other) = names.insert(called.clone(), name.clone()) {
+                    problems.push(unservable(
+                        name,
+                        "aliases",
+                        format!("\"{called}\" already names pipeline \"{other}\""),
+                    ));
+                }
+            }
+            match Pipeline::build(name, config, &registry, models) {
+                Ok(pipeline) => drop(ready.insert(name.clone(), Arc::new(pipeline))),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() {
+            Ok(Self { pipelines: ready, names, default: default.into(), registry, llm_enabled })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The pipeline of this name or alias; the default one for none.
+    pub fn pipeline(&self, name: Option<&str>) -> Result<Arc<Pipeline>, RequestError> {
+        let name = name.unwrap_or(&self.default);
+        self.names
+            .get(name)
+            .and_then(|name| self.pipelines.get(name))
+            .cloned()
+            .ok_or_else(|| RequestError::UnknownPipeline {
+                name: name.into(),
+                known: self.pipelines.keys().cloned().collect::<Vec<_>>().join(", "),
+            })
+    }
+
+    /// All pipelines by name.
+    pub fn pipelines(&self) -> impl Iterator<Item = &Arc<Pipeline>> {
+        self.pipelines.values()
+    }
+
+    /// The name of the pipeline for requests that name none.
+    #[must_use]
+    pub fn default_pipeline(&self) -> &str {
+        &self.default
+    }
+
+    /// The prompts.
+    #[must_use]
+    pub const fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// The model and prompt for a strategy, or why no LLM is wanted.
+    ///
+    /// # Errors
+    /// When the request names a prompt that can't be used.
+    pub fn llm_for(
+        &self,
+        pipeline: &Pipeline,
+        strategy: StrategyName,
+        prompt: Option<&str>,
+    ) -> Result<Result<(Arc<dyn ChatModel>, Arc<Prompt>), NotWanted>, RequestError> {
+        let Some(task) = task_of(strategy) else { return Ok(Err(NotWanted::NotRequested)) };
+        let prompt = match prompt {
+            Some(wanted) => self.pinned(wanted, strategy, task)?,
+            None => match pipeline.prompts.get(&task) {
+                Some(prompt) => Arc::clone(prompt),
+                None if pipeline.model.is_none() => return Ok(Err(NotWanted::NoLlmConfigured)),
+                None => {
+                    let pipeline = pipeline.name.clone();
+                    return Err(RequestError::NoPrompt { pipeline, strategy, task });
+                }
+            },
+        };
+        if !self.llm_enabled {
+            return Ok(Err(NotWanted::LlmDisabled));
+        }
+        match &pipeline.model {
+            Some(ModelSlot::Ready(model)) => Ok(Ok((Arc::clone(model), prompt))),
+            Some(ModelSlot::NotConfigured) | None => Ok(Err(NotWanted::NoLlmConfigured)),
+        }
+    }
+
+    fn pinned(
+        &self,
+        wanted: &str,
+        strategy: StrategyName,
+        needed: Task,
+    ) -> Result<Arc<Prompt>, RequestError> {
+        let prompt = find_prompt(&self.registry, wanted).map_err(RequestError::UnknownPrompt)?;
+        if prompt.task == needed {
+            return Ok(prompt);
+        }
+        let (prompt, found) = (prompt.id.to_string(), prompt.task);
+        Err(RequestError::WrongTask { prompt, found, strategy, needed })
+    }
+}
+
+impl Pipeline {
+    fn build(
+        name: &str,
+        config: &PipelineConfig,
+        registry: &Registry,
+        models: &BTreeMap<String, ModelSlot>,
+    ) -> Result<Self, Vec<Unservable>> {
+        let mut problems = Vec::new();
+        let model = config.model.as_ref().and_then(|wanted| {
+            let found = models.get(wanted).cloned();
+            if found.is_none() {
+                let known = models.keys().cloned().collect::<Vec<_>>().join(", ");
+                let problem = format!("there is no model \"{wanted}\"; there are: {known}");
+                problems.push(unservable(name, "model", problem));
+            }
+            found
+        });
+        let prompts = match prompts_by_task(name, config, registry) {
+            Ok(prompts) => prompts,
+            Err(found) => {
+                problems.extend(found);
+                BTreeMap::new()
+            }
+        };
+        let needed = task_of(config.strategy);
+        if problems.is_empty()
+            && let (Some(needed), Some(_)) = (needed, &model)
+            && !prompts.contains_key(&needed)
+        {
+            let problem = format!(
+                "strategy \"{}\" needs a prompt for {}, and none is named",
+                config.strategy,
+                needed.as_str()
+            );
+            problems.push(unservable(name, "prompt", problem));
+        }
+        if !(1..=600_000).contains(&config.deadline_ms) {
+            let problem = format!("{} is outside 1 to 600000", config.deadline_ms);
+            problems.push(unservable(name, "deadline_ms", problem));
+        }
+        if config.window == 0 {
+            problems.push(unservable(name, "window", "a call needs a document: 1 or more".into()));
+        }
+        if problems.is_empty() {
+            Ok(Self { name: name.into(), config: config.clone(), model, prompts })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Time to the complete answer where a request names none.
+    #[must_use]
+    pub const fn deadline(&self) -> Duration {
+        Duration::from_millis(self.config.deadline_ms)
+    }
+
+    /// How long calls in flight at the deadline may run on.
+    #[must_use]
+    pub const fn late(&self) -> Duration {
+        Duration::from_millis(self.config.late_ms)
+    }
+
+    /// The prompts by task.
+    #[must_use]
+    pub const fn prompts(&self) -> &BTreeMap<Task, Arc<Prompt>> {
+        &self.prompts
+    }
+
+    /// The upstream's name for the pipeline's model, where calls can be made.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        match &self.model {
+            Some(ModelSlot::Ready(model)) => Some(&model.spec().model),
+            Some(ModelSlot::NotConfigured) | None => None,
+        }
+    }
+}
+
+fn prompts_by_task(
+    name: &str,
+    config: &PipelineConfig,
+    registry: &Registry,
+) -> Result<BTreeMap<Task, Arc<Prompt>>, Vec<Unservable>> {
+    let mut problems = Vec::new();
+    let mut prompts = BTreeMap::new();
+    let mut take = |wanted: &str, task: Option<Task>| match find_prompt(registry, wanted) {
+        Ok(prompt) => match task.filter(|&task| task != prompt.task) {
+            Some(task) => {
+                let (found, task) = (prompt.task.as_str(), task.as_str());
+                let problem = format!("{wanted} is for {found}, and {task} is needed here");
+                problems.push(unservable(name, "prompt", problem));
+            }
+            None => drop(prompts.insert(prompt.task, prompt)),
+        },
+        Err(problem) => problems.push(unservable(name, "prompt", problem)),
+    };
+    match &config.prompt {
+        None => {}
+        Some(PromptChoice::One(wanted)) => take(wanted, task_of(config.strategy)),
+        Some(PromptChoice::ByTask(choices)) => {
+            choices.iter().for_each(|(&task, wanted)| take(wanted, Some(task)));
+        }
+    }
+    if problems.is_empty() { Ok(prompts) } else { Err(problems) }
+}
+
+fn find_prompt(registry: &Registry, wanted: &str) -> Result<Arc<Prompt>, String> {
+    let reference: PromptRef = wanted.parse().map_err(|error| format!("{error}"))?;
+    registry.get(&reference).map_err(|error| error.to_string())
+}
+
+fn unservable(pipeline: &str, key: &str, problem: String) -> Unservable {
+    Unservable { key: format!("pipelines.{pipeline}.{key}"), problem }
+}

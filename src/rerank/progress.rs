@@ -1,0 +1,139 @@
+//! Where a running rerank stands: what an answer needs at any moment.
+
+use std::sync::Arc;
+
+use super::Evidence;
+use super::strategy::{Standing, Strategy};
+use crate::domain::{Failure, Outcome, Ranking, Repairs, Usage};
+use crate::llm::LastFailure;
+
+/// A snapshot of a rerank. The last one published is the result.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// The best order that the evidence gives.
+    pub standing: Standing,
+    /// Documents in usable replies, and documents to be ranked.
+    covered: (usize, usize),
+    /// Whether the strategy ended by its own rule.
+    ended: bool,
+    /// The last failure; shared with calls in flight, whose attempts may fail
+    /// after this snapshot was made.
+    failures: Arc<LastFailure>,
+    /// Calls made so far, failed ones included.
+    pub calls: u32,
+    /// Calls that gave nothing usable.
+    pub failed_calls: u32,
+    /// Rounds begun.
+    pub rounds: u32,
+    /// What had to be mended in usable replies.
+    pub repairs: Repairs,
+    /// Tokens and money of the replies so far.
+    pub usage: Usage,
+}
+
+impl Progress {
+    /// Before anything was asked: the classical order.
+    #[must_use]
+    pub fn nothing(candidates: usize) -> Self {
+        Self {
+            standing: Standing {
+                ranking: Ranking::classical(candidates),
+                grades: vec![None; candidates],
+            },
+            covered: (0, candidates),
+            ended: false,
+            failures: Arc::default(),
+            calls: 0,
+            failed_calls: 0,
+            rounds: 0,
+            repairs: Repairs::default(),
+            usage: Usage::default(),
+        }
+    }
+
+    /// How the ranking came about if it is answered now.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        let failure = || self.failures.get().unwrap_or(Failure::Deadline);
+        match self.covered {
+            (0, _) => Outcome::Fallback(failure()),
+            (covered, to_rank) if self.ended && covered >= to_rank => Outcome::Llm,
+            _ => Outcome::Partial(failure()),
+        }
+    }
+
+    /// Share of the documents to be ranked that were in a usable reply.
+    #[must_use]
+    pub fn coverage(&self) -> f64 {
+        match self.covered {
+            (_, 0) => 0.0,
+            (covered, to_rank) => (covered as f64 / to_rank as f64).min(1.0),
+        }
+    }
+}
+
+/// What the replies of a rerank add up to.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub calls: u32,
+    pub failed_calls: u32,
+    pub repairs: Repairs,
+    pub usage: Usage,
+    pub failures: Arc<LastFailure>,
+}
+
+impl Tally {
+    /// The snapshot of this moment. `ended`: the strategy ended by its own
+    /// rule, so that nothing more was to be asked.
+    pub fn snapshot(&self, strategy: &dyn Strategy, known: &Evidence, ended: bool) -> Progress {
+        let covered = known.covered().into_iter().filter(|&covered| covered).count();
+        Progress {
+            standing: strategy.standing(known),
+            covered: (covered, strategy.to_rank(known.candidates())),
+            ended,
+            failures: Arc::clone(&self.failures),
+            calls: self.calls,
+            failed_calls: self.failed_calls,
+            rounds: known.rounds(),
+            repairs: self.repairs,
+            usage: self.usage,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::strategy_for;
+    use super::super::{Answered, PartialOrder};
+    use super::*;
+    use crate::domain::StrategyName;
+
+    fn evidence(covered: &[usize], candidates: usize) -> Evidence {
+        let mut evidence = Evidence::none(candidates);
+        let grades = covered.iter().map(|&position| (position, 0.5)).collect();
+        let order = PartialOrder { ranked: covered.to_vec(), unranked: vec![], grades };
+        evidence.note((0, 0), Answered::Usable(order));
+        evidence
+    }
+
+    #[test]
+    fn outcome_follows_coverage_and_end() {
+        let graded = strategy_for(StrategyName::Graded, 2, None).unwrap();
+        let tally = Tally::default();
+        tally.failures.set(Failure::Refused);
+        let outcome = |covered: &[usize], ended| {
+            tally.snapshot(graded.as_ref(), &evidence(covered, 4), ended).outcome()
+        };
+        assert_eq!(outcome(&[0, 1, 2, 3], true), Outcome::Llm);
+        assert_eq!(outcome(&[0, 1, 2, 3], false), Outcome::Partial(Failure::Refused));
+        assert_eq!(outcome(&[0, 1], true), Outcome::Partial(Failure::Refused));
+        assert_eq!(outcome(&[], true), Outcome::Fallback(Failure::Refused));
+    }
+
+    #[test]
+    fn deadline_is_the_reason_only_where_nothing_had_failed() {
+        let graded = strategy_for(StrategyName::Graded, 2, None).unwrap();
+        let progress = Tally::default().snapshot(graded.as_ref(), &Evidence::none(4), false);
+        assert_eq!(progress.outcome(), Outcome::Fallback(Failure::Deadline));
+    }
+}

@@ -1,0 +1,172 @@
+//! From a window of documents to a request, and from the reply to evidence.
+
+use std::sync::Arc;
+
+use rand::seq::SliceRandom;
+use rand_pcg::Pcg64Mcg;
+use rand_pcg::rand_core::SeedableRng;
+use serde_json::{Map, Value};
+
+use super::evidence::PartialOrder;
+use super::parse::{self, Reading};
+use super::strategy::Window;
+use crate::domain::{Candidate, Failure, Query, Repairs};
+use crate::llm::{ChatModel, ChatReply, ChatRequest, OutputFormat};
+use crate::prompt::{OutputKind, Passage, Prompt, PromptInput, Task};
+
+/// Passages are never cut below so many tokens; fewer are shown instead.
+const PASSAGE_FLOOR: usize = 32;
+/// What a template is assumed to add around each passage.
+const PASSAGE_OVERHEAD: usize = 24;
+/// Tokens that chat formats add around messages.
+const FORMAT_OVERHEAD: usize = 32;
+/// Room for white space, a fence or a closing remark around a JSON reply.
+const REPLY_HEADROOM: u32 = 64;
+
+/// What all windows of one rerank share.
+pub(super) struct Asker {
+    pub query: Query,
+    pub candidates: Vec<Candidate>,
+    pub prompt: Arc<Prompt>,
+    pub model: Arc<dyn ChatModel>,
+    pub context: Map<String, Value>,
+    pub max_passage_tokens: Option<usize>,
+    pub seed: u64,
+    pub nonce: String,
+}
+
+/// A request ready to send, with what is needed to read its reply.
+pub(super) struct Ask {
+    pub request: ChatRequest,
+    /// The member behind each label; label 1 is the first entry.
+    by_label: Vec<usize>,
+    /// Labels in the order in which the passages were shown.
+    shown: Vec<usize>,
+    wanted: usize,
+    task: Task,
+}
+
+/// A usable reply, read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub order: PartialOrder,
+    pub repairs: Repairs,
+    /// The reply gave the passages in the order in which they were shown.
+    pub identity: bool,
+}
+
+impl Asker {
+    /// Builds the request for a window. `salt` tells the calls of one rerank
+    /// apart: it seeds the labels, so that no label tells a document's rank.
+    ///
+    /// # Errors
+    /// [`Failure::ContextOverflow`] where not even one passage fits the model,
+    /// [`Failure::MalformedOutput`] where the template fails on these values.
+    pub fn ask(&self, window: &Window, salt: u64) -> Result<Ask, Failure> {
+        let reply_tokens = reply_tokens(self.prompt.task, window.wanted);
+        let (members, passage_tokens) = self.fit(&window.members, reply_tokens)?;
+        let labels = self.shuffled_labels(members.len(), salt);
+        let messages = self.render(&members, &labels, passage_tokens, window.wanted)?;
+        let mut by_label = vec![0; members.len()];
+        for (&label, &member) in labels.iter().zip(&members) {
+            by_label[label - 1] = member;
+        }
+        let request = ChatRequest {
+            system: messages.system,
+            user: messages.user,
+            output: output_format(&self.prompt),
+            max_output_tokens: reply_tokens,
+            top_logprobs: (self.prompt.task == Task::Pointwise).then_some(10),
+            seed: Some(i64::from((self.seed ^ salt) as u32)),
+        };
+        let wanted = window.wanted.min(by_label.len());
+        Ok(Ask { request, by_label, shown: labels, wanted, task: self.prompt.task })
+    }
+
+    /// How many of the members fit the model's context, and with how many
+    /// tokens each: all are cut alike, down to a floor, before any is left out.
+    fn fit(&self, members: &[usize], reply_tokens: u32) -> Result<(Vec<usize>, usize), Failure> {
+        let prompt = self.prompt.max_passage_tokens;
+        let budget = self.max_passage_tokens.map_or(prompt, |cap| cap.clamp(1, prompt));
+        let fixed = self.render(&[], &[], 0, 1)?;
+        let fixed = self.model.count_tokens(&fixed.system) + self.model.count_tokens(&fixed.user);
+        let taken = fixed + FORMAT_OVERHEAD + reply_tokens as usize;
+        let room = self.model.spec().context_tokens.saturating_sub(taken);
+        let floor = PASSAGE_FLOOR.min(budget);
+        let fitting = (room / (floor + PASSAGE_OVERHEAD)).min(members.len());
+        if fitting == 0 {
+            return Err(Failure::ContextOverflow);
+        }
+        let each = (room / fitting).saturating_sub(PASSAGE_OVERHEAD).clamp(floor, budget);
+        Ok((members[..fitting].to_vec(), each))
+    }
+
+    fn shuffled_labels(&self, n: usize, salt: u64) -> Vec<usize> {
+        let mut labels: Vec<usize> = (1..=n).collect();
+        labels.shuffle(&mut Pcg64Mcg::seed_from_u64(self.seed ^ salt.rotate_left(32)));
+        labels
+    }
+
+    fn render(
+        &self,
+        members: &[usize],
+        labels: &[usize],
+        passage_tokens: usize,
+        wanted: usize,
+    ) -> Result<crate::prompt::Messages, Failure> {
+        let passages = members
+            .iter()
+            .zip(labels)
+            .filter_map(|(&member, &label)| Some((self.candidates.get(member)?, label)))
+            .map(|(candidate, label)| self.passage(candidate, label, passage_tokens))
+            .collect();
+        let input = PromptInput {
+            query: self.query.as_str().to_owned(),
+            lang: String::new(),
+            passages,
+            top_k: wanted,
+            context: self.context.clone(),
+            nonce: self.nonce.clone(),
+        };
+        self.prompt.render(&input).map_err(|error| {
+            tracing::error!(prompt = %self.prompt.id, %error, "prompt does not render");
+            Failure::MalformedOutput
+        })
+    }
+
+    /// The title counts towards the passage's budget and comes first.
+    fn passage(&self, candidate: &Candidate, label: usize, tokens: usize) -> Passage {
+        let document = &candidate.document;
+        let title = self.model.truncate(&document.title, tokens);
+        let left = tokens.saturating_sub(self.model.count_tokens(title));
+        Passage {
+            label,
+            title: title.to_owned(),
+            text: self.model.truncate(&document.text, left).to_owned(),
+            score: candidate.scores.fusion.or(candidate.scores.bm25).or(candidate.scores.dense),
+            metadata: document.metadata.clone(),
+        }
+    }
+}
+
+impl Ask {
+    /// Reads the reply. Total: anything that gives no order has a failure.
+    pub fn read(&self, reply: &ChatReply) -> Result<Read, Failure> {
+        let labels = self.by_label.len();
+        match self.task {
+            Task::Graded => {
+                let reading = parse::graded(reply, labels).into_result()?;
+                Ok(self.graded(reading))
+            }
+            Task::Pointwise => {
+                let reading = parse::pointwise(reply).into_result()?;
+                let value = vec![(1, reading.value * parse::MAX_GRADE)];
+                Ok(self.graded(Reading { value, ..reading.into_empty() }))
+            }
+            _ => {
+                let reading = parse::listwise(reply, &self.shown, self.wanted).into_result()?;
+                Ok(self.listwise(reading))
+            }
+        }
+    }
+}
