@@ -48,6 +48,8 @@ pub struct RankingKey<'a> {
     pub window: usize,
     /// Most calls.
     pub max_calls: Option<u32>,
+    /// Most candidates that the LLM is shown.
+    pub rerank_limit: usize,
     /// SHA-256 of the prompt file.
     pub prompt_sha256: &'a str,
     /// Model, parameters and capabilities.
@@ -77,6 +79,7 @@ impl RankingKey<'_> {
             strategy,
             window,
             max_calls,
+            rerank_limit,
             prompt_sha256,
             model,
             query,
@@ -92,6 +95,7 @@ impl RankingKey<'_> {
         key.text(strategy.as_str());
         key.number(Some(window as u64));
         key.number(max_calls.map(u64::from));
+        key.number(Some(rerank_limit as u64));
         key.text(prompt_sha256);
         key.bytes(model.as_bytes());
         key.text(query.as_str());
@@ -233,6 +237,7 @@ mod tests {
             strategy: StrategyName::Single,
             window: 20,
             max_calls: None,
+            rerank_limit: 100,
             prompt_sha256: "aa",
             model: blake3::hash(b"m"),
             query: &query,
@@ -252,6 +257,7 @@ mod tests {
             RankingKey { strategy: StrategyName::Graded, ..base() },
             RankingKey { window: 21, ..base() },
             RankingKey { max_calls: Some(0), ..base() },
+            RankingKey { rerank_limit: 99, ..base() },
             RankingKey { prompt_sha256: "ab", ..base() },
             RankingKey { model: blake3::hash(b"n"), ..base() },
             RankingKey { query: &other_query, ..base() },

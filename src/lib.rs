@@ -3,8 +3,10 @@
 //!
 //! `ARCHITECTURE.md` has the map and the life of a request.
 
+pub mod cache;
 pub mod domain;
 pub mod llm;
 pub mod pipeline;
 pub mod prompt;
+pub mod rerank;
 pub mod retrieve;

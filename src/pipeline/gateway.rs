@@ -1,22 +1,18 @@
 //! The life of a request, from its pipeline's name to its answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use super::answer::{Answer, Timing};
 use super::flight::Flights;
-use super::ranked::{Ranked, answer};
+use super::ranked::millis;
 use super::request::{Asked, RequestError, RerankRequest, SearchRequest};
 use super::serving::{Pipeline, Serving};
 use crate::cache::RankingCache;
-use crate::domain::{CandidateList, Deadline, TenantId};
-use crate::retrieve::{Retrieve, RetrieveError, Retriever, rank_given};
-
-/// Time kept back at the end of a deadline to write the answer.
-const ANSWER_MARGIN: Duration = Duration::from_millis(10);
+use crate::domain::Deadline;
+use crate::retrieve::{Retrieve, Retriever, rank_given};
 
 /// Serves search and rerank requests. Cheap to share; lives as long as the
 /// process, while what it serves is replaced by reloads.
@@ -80,27 +76,26 @@ impl Gateway {
         let SearchRequest { asked, candidates, filter } = request;
         let serving = self.serving();
         let pipeline = serving.pipeline(asked.pipeline.as_deref())?;
-        let collection = pipeline.config.collection.clone();
-        let collection = collection.ok_or_else(|| no_collection(&pipeline))?;
-        let retriever = self.retriever.as_ref().ok_or_else(|| no_collection(&pipeline))?;
+        let no_collection = || RequestError::NoCollection(pipeline.name.clone());
+        let collection = pipeline.config.collection.clone().ok_or_else(no_collection)?;
+        let retriever = self.retriever.as_ref().ok_or_else(no_collection)?;
         let deadline = deadline_of(&asked, &pipeline);
         let chosen = serving.choose(&pipeline, &asked)?;
+        let retrieve = Retrieve {
+            collection,
+            query: asked.query.clone(),
+            mode: pipeline.config.retrieve.mode,
+            limit: candidates.unwrap_or(pipeline.config.retrieve.limit),
+            filter,
+            deadline,
+        };
         let begun = Instant::now();
-        let retrieved = retriever
-            .retrieve(Retrieve {
-                collection,
-                query: asked.query.clone(),
-                mode: pipeline.config.retrieve.mode,
-                limit: candidates.unwrap_or(pipeline.config.retrieve.limit),
-                filter,
-                deadline,
-            })
-            .await?;
-        let retrieve = begun.elapsed();
-        let ranked = self
-            .rank(&asked, &pipeline, chosen, Arc::new(retrieved.candidates), None, deadline)
-            .await;
-        let mut answer = finish(&asked, &pipeline, ranked, retrieve, retrieve);
+        let retrieved = retriever.retrieve(retrieve).await?;
+        let took = millis(begun.elapsed());
+        let timing = Timing { retrieve: took, waiting: took, ..Timing::default() };
+        let candidates = Arc::new(retrieved.candidates);
+        let ranked = self.rank(&asked, &pipeline, chosen, candidates, None, deadline).await;
+        let mut answer = ranked.answer(&asked, &pipeline, timing);
         answer.ranking.degraded = retrieved.degraded_embedding.then_some("embedding");
         Ok(answer)
     }
@@ -116,15 +111,22 @@ impl Gateway {
         let deadline = deadline_of(&asked, &pipeline);
         let chosen = serving.choose(&pipeline, &asked)?;
         let begun = Instant::now();
-        let (candidates, indices) = first_stage(&asked, documents, deadline).await?;
-        let retrieve = begun.elapsed();
+        let given = rank_given(&asked.query, documents, deadline).await?;
+        let timing = Timing { retrieve: millis(begun.elapsed()), ..Timing::default() };
+        let candidates = Arc::new(given.candidates);
         let ranked = self
             .rank(&asked, &pipeline, chosen, candidates, max_tokens_per_document, deadline)
             .await;
-        let mut answer = finish(&asked, &pipeline, ranked, retrieve, Duration::ZERO);
+        let mut answer = ranked.answer(&asked, &pipeline, timing);
         for result in &mut answer.results {
-            result.index = indices.get(result.index).copied().unwrap_or(result.index);
+            if let Some(&index) = given.positions.get(result.first_stage_rank - 1) {
+                result.index = index;
+            }
         }
         Ok(answer)
     }
+}
+
+fn deadline_of(asked: &Asked, pipeline: &Pipeline) -> Deadline {
+    Deadline::at(asked.received + asked.deadline.unwrap_or_else(|| pipeline.deadline()))
 }

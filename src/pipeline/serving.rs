@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::{PipelineConfig, PromptChoice};
-use super::request::RequestError;
+use super::request::{Asked, RequestError};
 use crate::domain::{NotWanted, StrategyName};
 use crate::llm::ChatModel;
 use crate::prompt::{Prompt, PromptRef, Registry, Task};
@@ -38,6 +38,24 @@ pub struct Serving {
     default: String,
     registry: Arc<Registry>,
     llm_enabled: bool,
+}
+
+/// How a request is to be ranked.
+#[derive(Clone)]
+pub struct Chosen {
+    /// The strategy that was asked for.
+    pub strategy: StrategyName,
+    /// What it asks with, or why no LLM is wanted.
+    pub llm: Result<Llm, NotWanted>,
+}
+
+/// A model and the prompt to ask it with.
+#[derive(Clone)]
+pub struct Llm {
+    /// The model.
+    pub model: Arc<dyn ChatModel>,
+    /// The prompt.
+    pub prompt: Arc<Prompt>,
 }
 
 /// What can't be served as it is configured; `key` is the config's key.
@@ -117,17 +135,28 @@ impl Serving {
         &self.registry
     }
 
-    /// The model and prompt for a strategy, or why no LLM is wanted.
+    /// The strategy of a request with its model and prompt, or why no LLM is
+    /// wanted.
     ///
     /// # Errors
-    /// When the request names a prompt that can't be used.
-    pub fn llm_for(
+    /// When the request names a prompt that can't be used, or a strategy that
+    /// the pipeline has no prompt for.
+    pub fn choose(&self, pipeline: &Pipeline, asked: &Asked) -> Result<Chosen, RequestError> {
+        let strategy = asked.strategy.unwrap_or(pipeline.config.strategy);
+        let llm = match task_of(strategy) {
+            None => Err(NotWanted::NotRequested),
+            Some(task) => self.llm(pipeline, strategy, task, asked.prompt.as_deref())?,
+        };
+        Ok(Chosen { strategy, llm })
+    }
+
+    fn llm(
         &self,
         pipeline: &Pipeline,
         strategy: StrategyName,
+        task: Task,
         prompt: Option<&str>,
-    ) -> Result<Result<(Arc<dyn ChatModel>, Arc<Prompt>), NotWanted>, RequestError> {
-        let Some(task) = task_of(strategy) else { return Ok(Err(NotWanted::NotRequested)) };
+    ) -> Result<Result<Llm, NotWanted>, RequestError> {
         let prompt = match prompt {
             Some(wanted) => self.pinned(wanted, strategy, task)?,
             None => match pipeline.prompts.get(&task) {
@@ -139,13 +168,11 @@ impl Serving {
                 }
             },
         };
-        if !self.llm_enabled {
-            return Ok(Err(NotWanted::LlmDisabled));
-        }
-        match &pipeline.model {
-            Some(ModelSlot::Ready(model)) => Ok(Ok((Arc::clone(model), prompt))),
-            Some(ModelSlot::NotConfigured) | None => Ok(Err(NotWanted::NoLlmConfigured)),
-        }
+        Ok(match &pipeline.model {
+            _ if !self.llm_enabled => Err(NotWanted::LlmDisabled),
+            Some(ModelSlot::Ready(model)) => Ok(Llm { model: Arc::clone(model), prompt }),
+            Some(ModelSlot::NotConfigured) | None => Err(NotWanted::NoLlmConfigured),
+        })
     }
 
     fn pinned(

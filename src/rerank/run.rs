@@ -40,7 +40,7 @@ pub async fn run(
     job: Job,
     deadline: watch::Receiver<Deadline>,
     late: Duration,
-    progress: watch::Sender<Progress>,
+    progress: &watch::Sender<Progress>,
 ) {
     let candidates = job.asker.candidates.len();
     let mut run = Run {
@@ -62,13 +62,13 @@ pub async fn run(
     }
 }
 
-struct Run {
+struct Run<'a> {
     job: Job,
     known: Evidence,
     tally: Tally,
     deadline: watch::Receiver<Deadline>,
     late: Duration,
-    progress: watch::Sender<Progress>,
+    progress: &'a watch::Sender<Progress>,
 }
 
 /// A window waiting for its call.
@@ -85,7 +85,7 @@ struct Ended {
     usage: Usage,
 }
 
-impl Run {
+impl Run<'_> {
     /// Asks one round. False: time or calls ran out, so that the strategy
     /// isn't to be asked for more.
     async fn round(&mut self, windows: Vec<Window>) -> bool {
@@ -169,7 +169,6 @@ impl Run {
             }
             Err(failure) => {
                 self.tally.failed_calls += 1;
-                self.job.asker.count_unusable(failure);
                 pending.attempt += 1;
                 if worth_another_attempt(failure) && pending.attempt < ATTEMPTS_PER_WINDOW {
                     self.note_failure(failure);

@@ -26,6 +26,10 @@ impl Strategy for Single {
         self.window.min(candidates)
     }
 
+    fn wants_top(&self) -> Option<usize> {
+        self.top_n
+    }
+
     fn standing(&self, known: &Evidence) -> Standing {
         let ranked = known.usable().flat_map(|order| order.ranked.iter().copied());
         Standing {

@@ -16,6 +16,12 @@ pub trait Strategy: Send + Sync {
     /// Which documents it means to rank: the base of the coverage.
     fn to_rank(&self, candidates: usize) -> usize;
 
+    /// How many results it was told are wanted, where that changes what it
+    /// asks.
+    fn wants_top(&self) -> Option<usize> {
+        None
+    }
+
     /// The best order that the evidence gives.
     fn standing(&self, known: &Evidence) -> Standing;
 }

@@ -24,7 +24,8 @@ const FORMAT_OVERHEAD: usize = 32;
 const REPLY_HEADROOM: u32 = 64;
 
 /// What all windows of one rerank share.
-pub(super) struct Asker {
+pub struct Asker {
+    /// What was asked.
     pub query: Query,
     pub candidates: Vec<Candidate>,
     pub prompt: Arc<Prompt>,
@@ -35,13 +36,19 @@ pub(super) struct Asker {
     pub nonce: String,
 }
 
-/// A request ready to send, with what is needed to read its reply.
+/// A request ready to send, and what reads its reply.
 pub(super) struct Ask {
     pub request: ChatRequest,
+    pub reader: Reader,
+}
+
+/// Reads the reply to one request.
+pub(super) struct Reader {
     /// The member behind each label; label 1 is the first entry.
     by_label: Vec<usize>,
     /// Labels in the order in which the passages were shown.
     shown: Vec<usize>,
+    /// How many labels the reply has to name.
     wanted: usize,
     task: Task,
 }
@@ -51,8 +58,6 @@ pub(super) struct Ask {
 pub(super) struct Read {
     pub order: PartialOrder,
     pub repairs: Repairs,
-    /// The reply gave the passages in the order in which they were shown.
-    pub identity: bool,
 }
 
 impl Asker {
@@ -80,7 +85,8 @@ impl Asker {
             seed: Some(i64::from((self.seed ^ salt) as u32)),
         };
         let wanted = window.wanted.min(by_label.len());
-        Ok(Ask { request, by_label, shown: labels, wanted, task: self.prompt.task })
+        let reader = Reader { by_label, shown: labels, wanted, task: self.prompt.task };
+        Ok(Ask { request, reader })
     }
 
     /// How many of the members fit the model's context, and with how many
