@@ -104,7 +104,8 @@ def pick_upstream():
         if base_url := os.environ.get("OPENAI_BASE_URL"):
             env["RANKGATE__UPSTREAMS__OPENAI__BASE_URL"] = base_url
         if model := os.environ.get("RANKGATE_MODEL"):
-            env["RANKGATE__MODELS__OPENAI__MODEL"] = model
+            env["RANKGATE__MODELS__CUSTOM__MODEL"] = model
+            env["RANKGATE__PIPELINES__OPENAI__MODEL"] = "custom"
         where = base_url or "the OpenAI API"
         return Upstream(f"{model or 'the model of config/demo.toml'} at {where}", "openai", 20, 10, env, True)
     return local_upstream(os.environ.get("MODEL") or "qwen")
