@@ -11,6 +11,7 @@ config/demo.toml, sends queries over HTTP and prints both orders with the grades
 Exit status: 0 all is well; 1 something failed, with the reason.
 """
 
+import itertools
 import json
 import math
 import os
@@ -129,7 +130,7 @@ def local_upstream(name):
 def start_local_model(name):
     """Fetches the model if need be and starts it; None, with the reason printed, where it can't be had."""
     step(f"Local model ({name}; set OPENAI_API_KEY to use an API instead)")
-    hint_memory(2_500 if name == "qwen" else 700)
+    hint_memory(2_300 if name == "qwen" else 700)
     script = str(ROOT / "scripts" / "local-model")
     fetched = subprocess.run([sys.executable, script, "fetch", name], cwd=ROOT, stdin=subprocess.DEVNULL)
     if fetched.returncode != 0:
@@ -240,7 +241,9 @@ def free_port():
 
 
 def read_queries():
-    return {row["_id"]: row["text"] for row in map(json.loads, (DATA / "queries.jsonl").read_text().splitlines()) if row}
+    """id → (text, kind); the kind says what the query needs: lexical, synonym, negation, constraint, purpose, comparison."""
+    rows = map(json.loads, (DATA / "queries.jsonl").read_text().splitlines())
+    return {row["_id"]: (row["text"], row.get("metadata", {}).get("kind", "")) for row in rows}
 
 
 def read_grades():
@@ -253,23 +256,25 @@ def read_grades():
 
 
 def choose(queries, wanted, default):
-    """Ids as asked for, or so many of them at equal distances: no query is picked for its result.
+    """Ids as asked for, or so many of them, the kinds in turn from the file's last to its first (lexical ones, which need
+    no LLM). No query is picked for its result.
 
-    >>> choose({"a": "", "b": "", "c": "", "d": ""}, None, 2)
-    ['a', 'c']
-    >>> choose({"a": "", "b": ""}, "b", 2)
-    ['b']
-    >>> choose({"a": "", "b": ""}, "9", 2)
-    ['a', 'b']
+    >>> shop = {"a": ("", "lexical"), "b": ("", "lexical"), "c": ("", "negation"), "d": ("", "negation")}
+    >>> choose(shop, None, 3)
+    ['c', 'a', 'd']
+    >>> choose(shop, "b,c", 1), choose(shop, "9", 1)
+    (['b', 'c'], ['c', 'a', 'd', 'b'])
     """
-    ids = list(queries)
     if wanted and not wanted.isdigit():
         chosen = wanted.split(",")
         if unknown := [name for name in chosen if name not in queries]:
-            raise Failed(f"QUERIES: no query {unknown[0]!r}; there are {ids[0]} … {ids[-1]}")
+            raise Failed(f"QUERIES: no query {unknown[0]!r}; there are {', '.join(queries)}")
         return chosen
-    count = min(len(ids), max(1, int(wanted or default)))
-    return [ids[position * len(ids) // count] for position in range(count)]
+    kinds = {}
+    for name, (_, kind) in queries.items():
+        kinds.setdefault(kind, []).append(name)
+    turns = [name for turn in itertools.zip_longest(*reversed(kinds.values())) for name in turn if name]
+    return turns[: max(1, int(wanted or default))]
 
 
 def ndcg(order, grades, cut=SHOWN):
@@ -369,9 +374,10 @@ def compare(gateway, upstream):
     step(f"{len(chosen)} of {len(queries)} queries · {upstream.candidates} candidates each · {upstream.title}")
     rows, started = [], time.monotonic()
     for number, query in enumerate(chosen, start=1):
-        asked = {"query": queries[query], "pipeline": upstream.pipeline, "candidates": upstream.candidates,
+        text, kind = queries[query]
+        asked = {"query": text, "pipeline": upstream.pipeline, "candidates": upstream.candidates,
                  "top_n": upstream.candidates}
-        print(f"\n{number}/{len(chosen)}  “{queries[query]}”  [{query}]", flush=True)
+        print(f"\n{number}/{len(chosen)}  “{text}”  [{query} {kind}]", flush=True)
         classical = gateway.search(asked | {"strategy": "none"})
         ranked = gateway.search(asked)
         check(classical, ranked)
