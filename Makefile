@@ -1,0 +1,66 @@
+# Everything that CI runs, under the names that people use. `make` or `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+MODEL ?= qwen
+ONCE ?=
+export MODEL ONCE
+
+# scripts/toolchain.sh says which Rust to use, and brings one where none is new enough. It is asked once, and only by targets that need it.
+toolchain = $(eval toolchain := $$(shell scripts/toolchain.sh || echo missing))$(if $(filter missing,$(toolchain)),$(error no usable Rust: see the lines above))$(toolchain)
+rust = $(if $(toolchain),RUSTUP_TOOLCHAIN=$(toolchain) )PATH="$$PATH:$$HOME/.cargo/bin"
+# In CI the lock file is law; elsewhere cargo may bring it up to date.
+locked = $(if $(CI),--locked)
+
+.PHONY: help demo test lint fmt build release clean-demo check-fmt check-scripts check-crates check-tools unit-tests
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  The demo takes ONCE=1 (end after the queries), MODEL=qwen|smol (local model), QUERIES=N, and OPENAI_API_KEY with"
+	@echo "  OPENAI_BASE_URL and RANKGATE_MODEL from the environment (then no local model is used)."
+
+demo: check-tools build ## Index the sample shop, rank real queries with a real LLM, show both orders
+	@$(rust) python3 scripts/demo.py
+
+test: check-tools check-fmt check-scripts lint unit-tests check-crates ## Everything that CI checks
+	@echo "make test: all passed"
+
+build: check-tools ## Build the program for development
+	$(rust) cargo build $(locked)
+
+release: check-tools ## Build the program as it is shipped (target/release/rankgate)
+	$(rust) cargo build --release $(locked)
+
+fmt: ## Format the code
+	$(rust) cargo fmt
+
+lint: check-tools ## Compiler and clippy warnings are errors; shares the build of the dependencies
+	$(rust) scripts/lint.sh $(locked)
+
+unit-tests: lint
+	$(rust) cargo test $(locked)
+
+check-fmt:
+	$(rust) cargo fmt --check
+
+check-scripts:
+	python3 -m doctest scripts/demo.py
+	bash -n scripts/toolchain.sh && bash -n scripts/lint.sh
+
+check-crates: # the part of cargo-deny that needs no network; the public workflow also asks for advisories
+	@if $(rust) cargo deny --version >/dev/null 2>&1; then \
+	  echo "cargo deny check bans licenses sources"; $(rust) cargo deny --offline check bans licenses sources; \
+	else \
+	  echo "skipped: cargo-deny is not installed (cargo install cargo-deny), so licences, bans and sources were not checked"; \
+	fi
+
+check-tools:
+	@missing=; \
+	command -v python3 >/dev/null || missing+=" python3"; \
+	command -v cc >/dev/null || missing+=" a C compiler named cc"; \
+	if [ -n "$$missing" ]; then echo "missing:$$missing (Debian and Ubuntu: apt-get install python3 python3-venv gcc libc6-dev)" >&2; exit 1; fi
+
+clean-demo: ## Forget the demo's index and logs; the fetched model stays (rm -r .rankgate for both)
+	rm -rf .rankgate/demo
