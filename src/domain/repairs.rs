@@ -15,6 +15,14 @@ pub struct Repairs {
     pub unknown: u32,
 }
 
+impl Repairs {
+    /// Whether nothing had to be mended.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl AddAssign for Repairs {
     fn add_assign(&mut self, other: Self) {
         self.missing += other.missing;

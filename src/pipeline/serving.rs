@@ -182,10 +182,10 @@ impl Serving {
         needed: Task,
     ) -> Result<Arc<Prompt>, RequestError> {
         let prompt = find_prompt(&self.registry, wanted).map_err(RequestError::UnknownPrompt)?;
-        if prompt.task == needed {
+        if prompt.task() == needed {
             return Ok(prompt);
         }
-        let (prompt, found) = (prompt.id.to_string(), prompt.task);
+        let (prompt, found) = (prompt.id().to_string(), prompt.task());
         Err(RequestError::WrongTask { prompt, found, strategy, needed })
     }
 }
@@ -276,13 +276,13 @@ fn prompts_by_task(
     let mut problems = Vec::new();
     let mut prompts = BTreeMap::new();
     let mut take = |wanted: &str, task: Option<Task>| match find_prompt(registry, wanted) {
-        Ok(prompt) => match task.filter(|&task| task != prompt.task) {
+        Ok(prompt) => match task.filter(|&task| task != prompt.task()) {
             Some(task) => {
-                let (found, task) = (prompt.task.as_str(), task.as_str());
+                let (found, task) = (prompt.task().as_str(), task.as_str());
                 let problem = format!("{wanted} is for {found}, and {task} is needed here");
                 problems.push(unservable(name, "prompt", problem));
             }
-            None => drop(prompts.insert(prompt.task, prompt)),
+            None => drop(prompts.insert(prompt.task(), prompt)),
         },
         Err(problem) => problems.push(unservable(name, "prompt", problem)),
     };

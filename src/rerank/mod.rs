@@ -6,7 +6,9 @@
 //! comes back, the result is a permutation.
 
 mod evidence;
+mod metrics;
 mod graded;
+mod metrics;
 pub mod parse;
 mod pointwise;
 mod progress;
@@ -16,6 +18,8 @@ mod strategy;
 mod window;
 
 pub use evidence::{Answered, Evidence, PartialOrder};
+pub use metrics::REPAIRS_TOTAL;
 pub use progress::Progress;
 pub use run::{Job, run};
 pub use strategy::{Standing, Strategy, Window, strategy_for, task_of};
+pub use window::Asker;

@@ -163,7 +163,7 @@ impl Run<'_> {
         match result {
             Ok(read) => {
                 self.tally.repairs += read.repairs;
-                self.job.asker.count_repairs(&read);
+                self.job.asker.count_repairs(read.repairs);
                 self.known.note(pending.id, Answered::Usable(read.order));
                 None
             }

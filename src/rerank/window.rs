@@ -8,11 +8,11 @@ use rand_pcg::rand_core::SeedableRng;
 use serde_json::{Map, Value};
 
 use super::evidence::PartialOrder;
-use super::parse::{self, Reading};
+use super::{metrics, parse};
 use super::strategy::Window;
 use crate::domain::{Candidate, Failure, Query, Repairs};
-use crate::llm::{ChatModel, ChatReply, ChatRequest, OutputFormat};
-use crate::prompt::{OutputKind, Passage, Prompt, PromptInput, Task};
+use crate::llm::{ChatModel, ChatReply, ChatRequest};
+use crate::prompt::{Messages, Passage, Prompt, PromptInput, Task};
 
 /// Passages are never cut below so many tokens; fewer are shown instead.
 const PASSAGE_FLOOR: usize = 32;
@@ -46,8 +46,6 @@ pub(super) struct Ask {
 pub(super) struct Reader {
     /// The member behind each label; label 1 is the first entry.
     by_label: Vec<usize>,
-    /// Labels in the order in which the passages were shown.
-    shown: Vec<usize>,
     /// How many labels the reply has to name.
     wanted: usize,
     task: Task,
@@ -61,14 +59,19 @@ pub(super) struct Read {
 }
 
 impl Asker {
+    /// Counts what had to be mended in a reply.
+    pub(super) fn count_repairs(&self, repairs: Repairs) {
+        metrics::count_repairs(&self.prompt.id().to_string(), &self.model.spec().name, repairs);
+    }
+
     /// Builds the request for a window. `salt` tells the calls of one rerank
     /// apart: it seeds the labels, so that no label tells a document's rank.
     ///
     /// # Errors
     /// [`Failure::ContextOverflow`] where not even one passage fits the model,
     /// [`Failure::MalformedOutput`] where the template fails on these values.
-    pub fn ask(&self, window: &Window, salt: u64) -> Result<Ask, Failure> {
-        let reply_tokens = reply_tokens(self.prompt.task, window.wanted);
+    pub(super) fn ask(&self, window: &Window, salt: u64) -> Result<Ask, Failure> {
+        let reply_tokens = reply_tokens(self.prompt.task(), window.wanted);
         let (members, passage_tokens) = self.fit(&window.members, reply_tokens)?;
         let labels = self.shuffled_labels(members.len(), salt);
         let messages = self.render(&members, &labels, passage_tokens, window.wanted)?;
@@ -79,20 +82,20 @@ impl Asker {
         let request = ChatRequest {
             system: messages.system,
             user: messages.user,
-            output: output_format(&self.prompt),
+            output: parse::output_format(self.prompt.task(), self.prompt.output()),
             max_output_tokens: reply_tokens,
-            top_logprobs: (self.prompt.task == Task::Pointwise).then_some(10),
+            top_logprobs: (self.prompt.task() == Task::Pointwise).then_some(10),
             seed: Some(i64::from((self.seed ^ salt) as u32)),
         };
         let wanted = window.wanted.min(by_label.len());
-        let reader = Reader { by_label, shown: labels, wanted, task: self.prompt.task };
+        let reader = Reader { by_label, wanted, task: self.prompt.task() };
         Ok(Ask { request, reader })
     }
 
     /// How many of the members fit the model's context, and with how many
     /// tokens each: all are cut alike, down to a floor, before any is left out.
     fn fit(&self, members: &[usize], reply_tokens: u32) -> Result<(Vec<usize>, usize), Failure> {
-        let prompt = self.prompt.max_passage_tokens;
+        let prompt = self.prompt.max_passage_tokens();
         let budget = self.max_passage_tokens.map_or(prompt, |cap| cap.clamp(1, prompt));
         let fixed = self.render(&[], &[], 0, 1)?;
         let fixed = self.model.count_tokens(&fixed.system) + self.model.count_tokens(&fixed.user);
@@ -119,7 +122,7 @@ impl Asker {
         labels: &[usize],
         passage_tokens: usize,
         wanted: usize,
-    ) -> Result<crate::prompt::Messages, Failure> {
+    ) -> Result<Messages, Failure> {
         let passages = members
             .iter()
             .zip(labels)
@@ -135,7 +138,7 @@ impl Asker {
             nonce: self.nonce.clone(),
         };
         self.prompt.render(&input).map_err(|error| {
-            tracing::error!(prompt = %self.prompt.id, %error, "prompt does not render");
+            tracing::error!(prompt = %self.prompt.id(), %error, "prompt does not render");
             Failure::MalformedOutput
         })
     }
@@ -155,24 +158,56 @@ impl Asker {
     }
 }
 
-impl Ask {
-    /// Reads the reply. Total: anything that gives no order has a failure.
-    pub fn read(&self, reply: &ChatReply) -> Result<Read, Failure> {
-        let labels = self.by_label.len();
-        match self.task {
-            Task::Graded => {
-                let reading = parse::graded(reply, labels).into_result()?;
-                Ok(self.graded(reading))
-            }
-            Task::Pointwise => {
-                let reading = parse::pointwise(reply).into_result()?;
-                let value = vec![(1, reading.value * parse::MAX_GRADE)];
-                Ok(self.graded(Reading { value, ..reading.into_empty() }))
-            }
-            _ => {
-                let reading = parse::listwise(reply, &self.shown, self.wanted).into_result()?;
-                Ok(self.listwise(reading))
-            }
-        }
+impl Reader {
+    /// Reads the reply. Total: a reply that gives no order has a failure.
+    pub(super) fn read(&self, reply: &ChatReply) -> Result<Read, Failure> {
+        let shown = self.by_label.len();
+        let read = match self.task {
+            Task::Graded => parse::parse_graded(reply, shown, parse::GRADE_MAX)
+                .into_result()
+                .map(|(grades, repairs)| self.graded(&grades, repairs)),
+            Task::Pointwise => parse::parse_pointwise(reply)
+                .into_result()
+                .map(|(yes, repairs)| self.graded(&[(1, yes * f64::from(parse::GRADE_MAX))], repairs)),
+            _ => parse::parse_listwise(reply, shown, self.wanted)
+                .into_result()
+                .map(|(listing, repairs)| self.listwise(&listing.labels, repairs)),
+        };
+        read.map_err(parse::Unusable::failure)
+    }
+
+    fn member(&self, label: usize) -> Option<usize> {
+        self.by_label.get(label.checked_sub(1)?).copied()
+    }
+
+    fn graded(&self, grades: &[(usize, f64)], repairs: Repairs) -> Read {
+        let grades: Vec<(usize, f64)> = grades
+            .iter()
+            .filter_map(|&(label, grade)| Some((self.member(label)?, grade / f64::from(parse::GRADE_MAX))))
+            .collect();
+        let ranked = grades.iter().map(|&(member, _)| member).collect();
+        self.order(ranked, grades, repairs)
+    }
+
+    fn listwise(&self, labels: &[usize], repairs: Repairs) -> Read {
+        let ranked = labels.iter().filter_map(|&label| self.member(label)).collect();
+        self.order(ranked, Vec::new(), repairs)
+    }
+
+    fn order(&self, ranked: Vec<usize>, grades: Vec<(usize, f64)>, repairs: Repairs) -> Read {
+        let unranked =
+            self.by_label.iter().copied().filter(|member| !ranked.contains(member)).collect();
+        Read { order: PartialOrder { ranked, unranked, grades }, repairs }
+    }
+}
+
+/// Tokens that a reply may take: what its labels need, with some room. Models
+/// that enforce a schema stop by themselves; others are stopped here.
+fn reply_tokens(task: Task, wanted: usize) -> u32 {
+    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX / 64);
+    match task {
+        Task::Pointwise => 4,
+        Task::Graded => REPLY_HEADROOM + wanted * 20,
+        _ => REPLY_HEADROOM + wanted * 6,
     }
 }
