@@ -7,4 +7,5 @@ pub mod domain;
 pub mod llm;
 pub mod pipeline;
 pub mod prompt;
+pub mod rerank;
 pub mod retrieve;

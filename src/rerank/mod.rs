@@ -1,0 +1,3 @@
+//! Turns candidates and a model into a ranking.
+
+pub mod parse;
