@@ -7,6 +7,7 @@ mod document;
 mod outcome;
 mod query;
 mod ranking;
+mod repairs;
 mod strategy;
 mod usage;
 
@@ -16,5 +17,6 @@ pub use document::{DocId, Document, InvalidDocId};
 pub use outcome::{CacheOutcome, Failure, NotWanted, Outcome, ScoreKind, Status};
 pub use query::{EmptyQuery, Query};
 pub use ranking::{NotAPermutation, Ranking};
+pub use repairs::Repairs;
 pub use strategy::{StrategyName, UnknownStrategy};
 pub use usage::Usage;

@@ -112,7 +112,7 @@ mod tests {
     #[test_case("👩‍👩‍👧‍👦 ❤️ 👍🏽 🇩🇪 🏳️‍🌈")]
     #[test_case("עברית ו-العربية")]
     #[test_case("x = y | z; a || b")]
-    #[test_case("Ѐ combining e\u{301}")]
+    #[test_case("Ѐ combining e\u{301}" ; "combining")]
     fn leaves_ordinary_text_alone(given: &str) {
         assert_eq!(text(given), given);
         assert!(matches!(text(given), Cow::Borrowed(_)));

@@ -1,7 +1,8 @@
 //! Collects labels: each once, and only those that were shown.
 
 use super::json::Json;
-use super::{Reading, Repairs, Unusable};
+use super::{Reading, Unusable};
+use crate::domain::Repairs;
 
 /// Labels in the order in which they came, with what was wrong with others.
 pub(super) struct Labels {

@@ -20,20 +20,17 @@ mod json;
 mod listwise;
 mod mentions;
 mod pointwise;
-pub mod schema;
+mod schema;
 
 #[cfg(test)]
 mod tests;
 
-use std::ops::AddAssign;
-
-use serde::Serialize;
-
-use crate::domain::Failure;
+use crate::domain::{Failure, Repairs};
 
 pub use graded::{GRADE_MAX, JUDGE_MAX, parse_graded};
 pub use listwise::{Listing, parse_listwise};
 pub use pointwise::parse_pointwise;
+pub use schema::output_format;
 
 /// What a reply turned out to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,33 +92,5 @@ impl Unusable {
             Self::Truncated => Failure::Truncated,
             Self::Filtered => Failure::Filtered,
         }
-    }
-}
-
-/// Mended faults of a usable reply, by kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Repairs {
-    /// Labels that were asked for and not given, or given without a readable
-    /// grade.
-    pub missing: u32,
-    /// Labels that were given again; the first mention counts.
-    pub duplicate: u32,
-    /// Entries that are no label that was shown.
-    pub unknown: u32,
-}
-
-impl Repairs {
-    /// Whether nothing had to be mended.
-    #[must_use]
-    pub fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl AddAssign for Repairs {
-    fn add_assign(&mut self, other: Self) {
-        self.missing = self.missing.saturating_add(other.missing);
-        self.duplicate = self.duplicate.saturating_add(other.duplicate);
-        self.unknown = self.unknown.saturating_add(other.unknown);
     }
 }

@@ -3,7 +3,8 @@
 use super::answer::Answer;
 use super::collect::unusable;
 use super::json::{self, Json};
-use super::{Reading, Repairs, Unusable};
+use super::{Reading, Unusable};
+use crate::domain::Repairs;
 use crate::llm::{ChatReply, TokenProbability};
 
 /// Least probability of Yes and No together at which their ratio counts.
