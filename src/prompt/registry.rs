@@ -1,0 +1,202 @@
+//! All prompts of one load: immutable, and replaced as a whole.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::file::{Prompt, PromptInfo, PromptStatus};
+use super::folder::{self, Files};
+use super::lock::{self, LOCK_FILE, Lock, file_of, lock_line};
+use super::problem::{InvalidPrompts, PromptProblem};
+use super::reference::{PromptRef, VersionRef};
+use super::{PromptId, builtin};
+
+/// The prompts that can be asked for.
+#[derive(Debug, Default)]
+pub struct Registry {
+    prompts: BTreeMap<String, BTreeMap<u32, Arc<Prompt>>>,
+}
+
+/// What a check of a folder found.
+#[derive(Clone, Debug, Serialize)]
+pub struct FolderCheck {
+    /// The prompts that are right.
+    pub prompts: Vec<PromptInfo>,
+    /// Everything that is wrong; empty where the folder can be served.
+    pub problems: Vec<PromptProblem>,
+    /// Lines that release the drafts when they are appended to the lock.
+    pub lines_to_release: Vec<String>,
+}
+
+impl Registry {
+    /// Loads a folder, all or nothing.
+    ///
+    /// # Errors
+    /// With every fault of every file.
+    pub fn load(dir: &Path) -> Result<Self, InvalidPrompts> {
+        let (files, problems) = folder::read(dir);
+        Self::build(files, problems)
+            .map_err(|(_, problems)| InvalidPrompts { folder: dir.to_owned(), problems })
+    }
+
+    /// The prompts that the binary carries, for where there is no folder.
+    ///
+    /// # Errors
+    /// When the binary was built from prompts that don't check.
+    pub fn builtin() -> Result<Self, InvalidPrompts> {
+        Self::build(builtin::files(), Vec::new())
+            .map_err(|(_, problems)| InvalidPrompts { folder: "(built in)".into(), problems })
+    }
+
+    /// Looks for faults in a folder without using it.
+    #[must_use]
+    pub fn check(dir: &Path) -> FolderCheck {
+        let (files, problems) = folder::read(dir);
+        let (registry, problems) = match Self::build(files, problems) {
+            Ok(registry) => (registry, Vec::new()),
+            Err(found) => found,
+        };
+        let drafts = registry.iter().filter(|prompt| prompt.status() == PromptStatus::Draft);
+        FolderCheck {
+            lines_to_release: drafts.map(|p| lock_line(p.id(), p.sha256())).collect(),
+            prompts: registry.list(),
+            problems,
+        }
+    }
+
+    /// Reads every file; on faults, what is right comes back with them.
+    fn build(
+        files: Files,
+        mut problems: Vec<PromptProblem>,
+    ) -> Result<Self, (Self, Vec<PromptProblem>)> {
+        let lock_text = String::from_utf8_lossy(&files.lock);
+        let (lock, found) = lock::parse(&lock_text);
+        problems.extend(found);
+        problems.extend(gone(&lock, &files));
+        let mut registry = Self::default();
+        for (id, bytes) in files.prompts {
+            let read = Prompt::read(id, &bytes)
+                .and_then(|prompt| by_lock(prompt, &lock).map_err(|problem| vec![problem]));
+            match read {
+                Ok(prompt) => {
+                    let PromptId { name, version } = prompt.id().clone();
+                    registry.prompts.entry(name).or_default().insert(version, Arc::new(prompt));
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() { Ok(registry) } else { Err((registry, problems)) }
+    }
+
+    /// The prompt that a reference means.
+    ///
+    /// # Errors
+    /// When there is none; the error lists what there is.
+    pub fn get(&self, wanted: &PromptRef) -> Result<Arc<Prompt>, UnknownPrompt> {
+        let versions = self.prompts.get(&wanted.name);
+        let found = versions.and_then(|versions| match wanted.version {
+            VersionRef::Pinned(version) => versions.get(&version),
+            VersionRef::Latest => {
+                versions.values().rfind(|prompt| prompt.status() == PromptStatus::Released)
+            }
+        });
+        found.cloned().ok_or_else(|| UnknownPrompt {
+            wanted: wanted.to_string(),
+            known: match versions {
+                Some(versions) => listed(versions.values()),
+                None => listed(self.iter()),
+            },
+            latest: wanted.version == VersionRef::Latest && versions.is_some(),
+        })
+    }
+
+    /// All prompts, by name and version.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Prompt>> {
+        self.prompts.values().flat_map(BTreeMap::values)
+    }
+
+    /// All prompts as lists show them.
+    #[must_use]
+    pub fn list(&self) -> Vec<PromptInfo> {
+        self.iter().map(|prompt| prompt.info()).collect()
+    }
+}
+
+/// No such prompt is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownPrompt {
+    wanted: String,
+    known: String,
+    latest: bool,
+}
+
+impl std::error::Error for UnknownPrompt {}
+
+impl std::fmt::Display for UnknownPrompt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { wanted, known, latest } = self;
+        let known = if known.is_empty() { "none" } else { known };
+        if *latest {
+            write!(
+                f,
+                "\"{wanted}\" means a released prompt that is not retired; there are: {known}"
+            )
+        } else {
+            write!(f, "there is no prompt \"{wanted}\"; there are: {known}")
+        }
+    }
+}
+
+fn listed<'a>(prompts: impl Iterator<Item = &'a Arc<Prompt>>) -> String {
+    let names: Vec<String> = prompts
+        .map(|prompt| match prompt.status() {
+            PromptStatus::Released => prompt.id().to_string(),
+            PromptStatus::Draft => format!("{} (draft)", prompt.id()),
+            PromptStatus::Retired => format!("{} (retired)", prompt.id()),
+        })
+        .collect();
+    names.join(", ")
+}
+
+/// Gives a prompt the status that the lock says, if its bytes are those that
+/// were released.
+fn by_lock(prompt: Prompt, lock: &Lock) -> Result<Prompt, PromptProblem> {
+    let Some(released) = lock.released.get(prompt.id()) else { return Ok(prompt) };
+    if released.sha256 != prompt.sha256() {
+        return Err(PromptProblem::new(
+            file_of(prompt.id()),
+            None,
+            format!(
+                "this version is released and its content has changed (the lock's line {} has \
+                 {}…, the file {}…)",
+                released.line,
+                &released.sha256[..12],
+                &prompt.sha256()[..12]
+            ),
+            format!(
+                "restore the file and put the change into a new version; if nobody changed it, \
+                 look at its line endings, which {LOCK_FILE} covers too"
+            ),
+        ));
+    }
+    let status = if released.retired { PromptStatus::Retired } else { PromptStatus::Released };
+    Ok(prompt.with_status(status))
+}
+
+/// Released versions without a file.
+fn gone(lock: &Lock, files: &Files) -> Vec<PromptProblem> {
+    lock.released
+        .iter()
+        .filter(|(id, _)| !files.prompts.iter().any(|(present, _)| present == *id))
+        .map(|(id, released)| {
+            PromptProblem::new(
+                LOCK_FILE,
+                released.line,
+                format!("{} is released and can't be read", file_of(id)),
+                "restore the file; a version that is no longer wanted is retired, not removed",
+            )
+        })
+        .collect()
+}
