@@ -188,106 +188,136 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
+    use tokio::sync::Notify;
+
     use super::*;
 
     fn key() -> blake3::Hash {
         blake3::hash(b"key")
     }
 
-    fn soon() -> Deadline {
-        Deadline::after(Duration::from_secs(1))
+    /// A deadline that no test reaches.
+    fn patient() -> Deadline {
+        Deadline::after(Duration::from_secs(600))
     }
 
-    fn finished(calls: u32) -> Progress {
-        Progress { calls, ..Progress::nothing(2) }
+    fn past() -> Deadline {
+        Deadline::after(Duration::ZERO)
     }
 
-    /// A journey of five seconds that counts starts and ends.
-    fn journey(
-        starts: &Arc<AtomicUsize>,
-        ends: &Arc<AtomicUsize>,
-    ) -> impl FnOnce(Cockpit) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + use<> {
-        let (starts, ends) = (Arc::clone(starts), Arc::clone(ends));
-        move |cockpit| {
-            starts.fetch_add(1, Ordering::SeqCst);
-            Box::pin(async move {
-                tokio::time::sleep(Duration::from_secs(5)).await;
-                cockpit.progress.send_replace(finished(7));
-                ends.fetch_add(1, Ordering::SeqCst);
+    /// Journeys that end when they are told to, and count themselves.
+    #[derive(Clone, Default)]
+    struct Journeys {
+        starts: Arc<AtomicUsize>,
+        ends: Arc<AtomicUsize>,
+        go: Arc<Notify>,
+    }
+
+    impl Journeys {
+        fn board(&self, flights: &Flights, key: blake3::Hash, deadline: Deadline) -> Seat {
+            let journeys = self.clone();
+            flights.board(key, deadline, 2, move |cockpit| async move {
+                journeys.starts.fetch_add(1, Ordering::SeqCst);
+                journeys.go.notified().await;
+                let mut done = Progress::nothing(2);
+                done.calls = 7;
+                cockpit.progress.send_replace(done);
+                journeys.ends.fetch_add(1, Ordering::SeqCst);
             })
         }
+
+        fn starts(&self) -> usize {
+            self.starts.load(Ordering::SeqCst)
+        }
+
+        fn ends(&self) -> usize {
+            self.ends.load(Ordering::SeqCst)
+        }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn many_waiters_share_one_journey() {
-        let (flights, starts, ends) = (Flights::new(), Arc::default(), Arc::default());
-        let patient = Deadline::after(Duration::from_secs(60));
-        let seats: Vec<Seat> =
-            (0..100).map(|_| flights.board(key(), patient, 2, journey(&starts, &ends))).collect();
-        assert_eq!(seats.iter().filter(|seat| seat.leads).count(), 1);
-        for seat in seats {
-            assert_eq!(seat.wait(patient).await.calls, 7);
+    /// Lets spawned tasks run until `done`.
+    async fn eventually(done: impl Fn() -> bool) {
+        for _ in 0..10_000 {
+            if done() {
+                return;
+            }
+            tokio::task::yield_now().await;
         }
-        assert_eq!(starts.load(Ordering::SeqCst), 1);
+        panic!("it never came to that");
+    }
+
+    #[tokio::test]
+    async fn many_waiters_share_one_journey() {
+        let (flights, journeys) = (Flights::new(), Journeys::default());
+        let seats: Vec<Seat> =
+            (0..100).map(|_| journeys.board(&flights, key(), patient())).collect();
+        assert_eq!(seats.iter().filter(|seat| seat.leads).count(), 1);
+        journeys.go.notify_one();
+        for seat in seats {
+            assert_eq!(seat.wait(patient()).await.calls, 7);
+        }
+        assert_eq!(journeys.starts(), 1);
         assert!(flights.lock().is_empty(), "a landed flight leaves the board");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_leader_that_leaves_does_not_starve_its_followers() {
-        let (flights, starts, ends) = (Flights::new(), Arc::default(), Arc::default());
-        let patient = Deadline::after(Duration::from_secs(60));
-        let leader = flights.board(key(), patient, 2, journey(&starts, &ends));
-        let follower = flights.board(key(), patient, 2, journey(&starts, &ends));
+        let (flights, journeys) = (Flights::new(), Journeys::default());
+        let leader = journeys.board(&flights, key(), patient());
+        let follower = journeys.board(&flights, key(), patient());
         drop(leader);
-        assert_eq!(follower.wait(patient).await.calls, 7);
-        assert_eq!(starts.load(Ordering::SeqCst), 1);
+        journeys.go.notify_one();
+        assert_eq!(follower.wait(patient()).await.calls, 7);
+        assert_eq!(journeys.starts(), 1);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn the_last_client_to_leave_cancels_the_journey() {
-        let (flights, starts, ends) = (Flights::new(), Arc::default(), Arc::default());
-        drop(flights.board(key(), soon(), 2, journey(&starts, &ends)));
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        assert_eq!(ends.load(Ordering::SeqCst), 0);
+        let (flights, journeys) = (Flights::new(), Journeys::default());
+        let seat = journeys.board(&flights, key(), patient());
+        eventually(|| journeys.starts() == 1).await;
+        drop(seat);
+        assert!(flights.lock().is_empty());
+        eventually(|| Arc::strong_count(&journeys.go) == 1).await;
+        assert_eq!(journeys.ends(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_deadline_gives_the_progress_so_far_and_lets_the_journey_end() {
+        let (flights, journeys) = (Flights::new(), Journeys::default());
+        let early = journeys.board(&flights, key(), past()).wait(past()).await;
+        assert_eq!(early.calls, 0);
+        journeys.go.notify_one();
+        eventually(|| journeys.ends() == 1).await;
+        eventually(|| flights.late.available_permits() == MAX_LATE).await;
         assert!(flights.lock().is_empty());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_deadline_gives_the_progress_so_far_and_lets_the_journey_end() {
-        let (flights, starts, ends) = (Flights::new(), Arc::default(), Arc::default());
-        let early = flights.board(key(), soon(), 2, journey(&starts, &ends)).wait(soon()).await;
-        assert_eq!(early.calls, 0);
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        assert_eq!(ends.load(Ordering::SeqCst), 1);
-        assert_eq!(flights.late.available_permits(), MAX_LATE, "late permits come back");
-    }
-
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn late_journeys_are_bounded() {
-        let (flights, starts, ends) = (Flights::new(), Arc::default(), Arc::default());
+        let (flights, journeys) = (Flights::new(), Journeys::default());
         for n in 0..MAX_LATE + 10 {
             let key = blake3::hash(&n.to_le_bytes());
-            let now = Deadline::after(Duration::ZERO);
-            flights.board(key, now, 2, journey(&starts, &ends)).wait(now).await;
+            journeys.board(&flights, key, past()).wait(past()).await;
         }
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        assert_eq!(ends.load(Ordering::SeqCst), MAX_LATE);
+        eventually(|| journeys.starts() >= MAX_LATE).await;
+        assert_eq!(flights.lock().len(), MAX_LATE);
+        assert_eq!(flights.late.available_permits(), 0);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_later_deadline_extends_the_flight() {
         let flights = Flights::new();
-        let (seen, starts, ends) = (Arc::new(Mutex::new(None)), Arc::default(), Arc::default());
-        let board = Arc::clone(&seen);
-        let leader = flights.board(key(), soon(), 2, move |cockpit| async move {
-            *board.lock().unwrap() = Some(cockpit.deadline.clone());
-            tokio::time::sleep(Duration::from_secs(5)).await;
-            drop(cockpit);
+        let cockpit = Arc::new(Mutex::new(None));
+        let seen = Arc::clone(&cockpit);
+        let leader = flights.board(key(), past(), 2, move |cockpit| async move {
+            *seen.lock().unwrap() = Some(cockpit);
+            std::future::pending::<()>().await;
         });
-        tokio::task::yield_now().await;
-        let later = Deadline::after(Duration::from_secs(9));
-        let follower = flights.board(key(), later, 2, journey(&starts, &ends));
-        let extended = *seen.lock().unwrap().as_ref().unwrap().borrow();
+        eventually(|| cockpit.lock().unwrap().is_some()).await;
+        let later = patient();
+        let follower = Journeys::default().board(&flights, key(), later);
+        let extended = *cockpit.lock().unwrap().as_ref().unwrap().deadline.borrow();
         assert_eq!(extended, later);
         drop((leader, follower));
     }

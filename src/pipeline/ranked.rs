@@ -13,8 +13,8 @@ use super::request::Asked;
 use super::serving::{Chosen, Llm, Pipeline};
 use crate::cache::{CachedRanking, RankingKey};
 use crate::domain::{
-    CacheOutcome, CandidateList, Deadline, NotWanted, Outcome, Ranking, Repairs, ScoreKind, TenantId,
-    Usage,
+    CacheOutcome, CandidateList, Deadline, NotWanted, Outcome, Ranking, Repairs, ScoreKind,
+    TenantId, Usage,
 };
 use crate::rerank::{Asker, Job, Progress, run, strategy_for};
 

@@ -74,7 +74,7 @@ pub enum RequestError {
     #[error("{0}")]
     UnknownPrompt(String),
     /// The prompt is for another task than the strategy's.
-    #[error("prompt {prompt} is for {found:?}, and strategy {strategy} needs {needed:?}")]
+    #[error("prompt {prompt} is for {}, and strategy {strategy} needs one for {}", found.as_str(), needed.as_str())]
     WrongTask {
         /// The prompt, `name@vN`.
         prompt: String,

@@ -108,14 +108,12 @@ impl Serving {
     /// The pipeline of this name or alias; the default one for none.
     pub fn pipeline(&self, name: Option<&str>) -> Result<Arc<Pipeline>, RequestError> {
         let name = name.unwrap_or(&self.default);
-        self.names
-            .get(name)
-            .and_then(|name| self.pipelines.get(name))
-            .cloned()
-            .ok_or_else(|| RequestError::UnknownPipeline {
+        self.names.get(name).and_then(|name| self.pipelines.get(name)).cloned().ok_or_else(|| {
+            RequestError::UnknownPipeline {
                 name: name.into(),
                 known: self.pipelines.keys().cloned().collect::<Vec<_>>().join(", "),
-            })
+            }
+        })
     }
 
     /// All pipelines by name.

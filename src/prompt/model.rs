@@ -30,6 +30,22 @@ pub enum Task {
     Judge,
 }
 
+impl Task {
+    /// The task as prompts and configurations write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Listwise => "rerank.listwise",
+            Self::Graded => "rerank.graded",
+            Self::Pointwise => "rerank.pointwise",
+            Self::Pairwise => "rerank.pairwise",
+            Self::Explain => "explain",
+            Self::Contrast => "contrast",
+            Self::Judge => "judge",
+        }
+    }
+}
+
 /// How a prompt wants its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

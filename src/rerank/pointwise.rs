@@ -12,7 +12,9 @@ impl Strategy for Pointwise {
         if known.rounds() > 0 {
             return Vec::new();
         }
-        (0..known.candidates()).map(|position| Window { members: vec![position], wanted: 1 }).collect()
+        (0..known.candidates())
+            .map(|position| Window { members: vec![position], wanted: 1 })
+            .collect()
     }
 
     fn to_rank(&self, candidates: usize) -> usize {

@@ -145,9 +145,7 @@ impl Run<'_> {
         async move {
             let Ask { request, reader } = ask;
             match model.chat(request, times).await {
-                Ok(reply) => {
-                    Ended { result: reader.read(&reply), usage: reply.usage, pending }
-                }
+                Ok(reply) => Ended { result: reader.read(&reply), usage: reply.usage, pending },
                 Err(error) => {
                     Ended { result: Err(error.failure()), usage: Usage::default(), pending }
                 }

@@ -1,9 +1,9 @@
 //! The interface of strategies, and the list of them.
 
+use super::Evidence;
 use super::graded::Graded;
 use super::pointwise::Pointwise;
 use super::single::Single;
-use super::Evidence;
 use crate::domain::{Ranking, StrategyName};
 use crate::prompt::Task;
 

@@ -8,8 +8,8 @@ use rand_pcg::rand_core::SeedableRng;
 use serde_json::{Map, Value};
 
 use super::evidence::PartialOrder;
-use super::{metrics, parse};
 use super::strategy::Window;
+use super::{metrics, parse};
 use crate::domain::{Candidate, Failure, Query, Repairs};
 use crate::llm::{ChatModel, ChatReply, ChatRequest};
 use crate::prompt::{Messages, Passage, Prompt, PromptInput, Task};
@@ -27,12 +27,19 @@ const REPLY_HEADROOM: u32 = 64;
 pub struct Asker {
     /// What was asked.
     pub query: Query,
+    /// The candidates that the LLM may see, in classical order.
     pub candidates: Vec<Candidate>,
+    /// What turns windows into messages.
     pub prompt: Arc<Prompt>,
+    /// What is asked.
     pub model: Arc<dyn ChatModel>,
+    /// The request's fields for the prompt.
     pub context: Map<String, Value>,
+    /// Most tokens of a passage, where that is less than the prompt's limit.
     pub max_passage_tokens: Option<usize>,
+    /// What labels are shuffled by.
     pub seed: u64,
+    /// A delimiter that no document can know.
     pub nonce: String,
 }
 
@@ -166,9 +173,9 @@ impl Reader {
             Task::Graded => parse::parse_graded(reply, shown, parse::GRADE_MAX)
                 .into_result()
                 .map(|(grades, repairs)| self.graded(&grades, repairs)),
-            Task::Pointwise => parse::parse_pointwise(reply)
-                .into_result()
-                .map(|(yes, repairs)| self.graded(&[(1, yes * f64::from(parse::GRADE_MAX))], repairs)),
+            Task::Pointwise => parse::parse_pointwise(reply).into_result().map(|(yes, repairs)| {
+                self.graded(&[(1, yes * f64::from(parse::GRADE_MAX))], repairs)
+            }),
             _ => parse::parse_listwise(reply, shown, self.wanted)
                 .into_result()
                 .map(|(listing, repairs)| self.listwise(&listing.labels, repairs)),
@@ -183,7 +190,9 @@ impl Reader {
     fn graded(&self, grades: &[(usize, f64)], repairs: Repairs) -> Read {
         let grades: Vec<(usize, f64)> = grades
             .iter()
-            .filter_map(|&(label, grade)| Some((self.member(label)?, grade / f64::from(parse::GRADE_MAX))))
+            .filter_map(|&(label, grade)| {
+                Some((self.member(label)?, grade / f64::from(parse::GRADE_MAX)))
+            })
             .collect();
         let ranked = grades.iter().map(|&(member, _)| member).collect();
         self.order(ranked, grades, repairs)
