@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use super::LlmError;
-use crate::domain::{Deadline, Usage};
+use super::{CallTimes, LlmError};
+use crate::domain::Usage;
 
 /// One chat model behind one or more upstreams, with retries, limits and
 /// accounting inside.
@@ -20,12 +20,12 @@ pub trait ChatModel: Send + Sync + 'static {
     /// character boundary.
     fn truncate<'a>(&self, text: &'a str, max_tokens: usize) -> &'a str;
 
-    /// Asks once, as far as the caller can see. Ends by `deadline`; no attempt
-    /// starts after it. Dropping the future cancels the call.
+    /// Asks once, as far as the caller can see, within `times`. Dropping the
+    /// future cancels the call.
     fn chat(
         self: Arc<Self>,
         request: ChatRequest,
-        deadline: Deadline,
+        times: CallTimes,
     ) -> BoxFuture<'static, Result<ChatReply, LlmError>>;
 }
 

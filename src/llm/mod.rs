@@ -5,8 +5,10 @@
 
 mod chat;
 mod error;
+mod times;
 
 pub use chat::{
     ChatModel, ChatReply, ChatRequest, FinishReason, ModelSpec, OutputFormat, TokenProbability,
 };
 pub use error::LlmError;
+pub use times::{CallTimes, LastFailure};
