@@ -8,3 +8,4 @@ pub mod llm;
 pub mod pipeline;
 pub mod prompt;
 pub mod retrieve;
+pub mod secret;
