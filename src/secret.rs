@@ -116,15 +116,16 @@ impl<'de> Visitor<'de> for SourceVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SecretSource, A::Error> {
         #[derive(Deserialize)]
-        #[serde(rename_all = "lowercase")]
-        enum Named {
-            Env(String),
-            File(PathBuf),
+        #[serde(deny_unknown_fields)]
+        struct Named {
+            env: Option<String>,
+            file: Option<PathBuf>,
         }
-        Ok(match Named::deserialize(MapAccessDeserializer::new(map))? {
-            Named::Env(name) => SecretSource::Env(name),
-            Named::File(path) => SecretSource::File(path),
-        })
+        match Named::deserialize(MapAccessDeserializer::new(map))? {
+            Named { env: Some(name), file: None } => Ok(SecretSource::Env(name)),
+            Named { env: None, file: Some(path) } => Ok(SecretSource::File(path)),
+            _ => Err(serde::de::Error::custom("a secret has one source: env or file")),
+        }
     }
 }
 
@@ -188,8 +189,8 @@ mod tests {
 
     #[test]
     fn refuses_both_and_other_keys() {
-        for wrong in ["key = { env = \"A\", file = \"b\" }", "key = { vault = \"a\" }", "key = 3"] {
-            toml::from_str::<Holder>(wrong).unwrap_err();
+        for wrong in ["{ env = \"A\", file = \"b\" }", "{}", "{ vault = \"a\" }", "3"] {
+            toml::from_str::<Holder>(&format!("key = {wrong}")).unwrap_err();
         }
     }
 }

@@ -135,18 +135,16 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         return Duration::try_from_secs_f64(ms / 1000.0).ok();
     }
     let value = text("retry-after")?;
-    match number(value) {
-        Some(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        None => {
-            let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-            Duration::try_from(date.duration_since(jiff::Timestamp::now())).ok()
-        }
+    if let Some(seconds) = number(value) {
+        return Duration::try_from_secs_f64(seconds).ok();
     }
+    let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+    Duration::try_from(date.duration_since(jiff::Timestamp::now())).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
+    use test_case::test_case;
 
     use super::*;
     use crate::domain::Failure;
@@ -156,61 +154,53 @@ mod tests {
         failure(&"u".into(), status, None, &ErrorBody::parse(body.as_bytes()))
     }
 
-    #[rstest]
-    #[case(400, "{}", Failure::UpstreamRejected, Again::Elsewhere)]
-    #[case(401, "", Failure::UpstreamRejected, Again::Elsewhere)]
-    #[case(403, "<html>", Failure::UpstreamRejected, Again::Elsewhere)]
-    #[case(404, "{}", Failure::UpstreamRejected, Again::Elsewhere)]
-    #[case(408, "{}", Failure::UpstreamError, Again::Anywhere)]
-    #[case(409, "{}", Failure::UpstreamError, Again::Anywhere)]
-    #[case(413, "{}", Failure::ContextOverflow, Again::Nowhere)]
-    #[case(422, "{}", Failure::UpstreamRejected, Again::Elsewhere)]
-    #[case(429, "{}", Failure::UpstreamRateLimited, Again::Anywhere)]
-    #[case(302, "", Failure::UpstreamError, Again::Elsewhere)]
-    #[case(500, "[1]", Failure::UpstreamError, Again::Anywhere)]
-    #[case(529, "null", Failure::UpstreamError, Again::Anywhere)]
-    fn by_status(
-        #[case] status: u16,
-        #[case] body: &str,
-        #[case] reason: Failure,
-        #[case] again: Again,
-    ) {
+    #[test_case(400, "{}", Failure::UpstreamRejected, Again::Elsewhere)]
+    #[test_case(401, "", Failure::UpstreamRejected, Again::Elsewhere)]
+    #[test_case(403, "<html>", Failure::UpstreamRejected, Again::Elsewhere)]
+    #[test_case(404, "{}", Failure::UpstreamRejected, Again::Elsewhere)]
+    #[test_case(408, "{}", Failure::UpstreamError, Again::Anywhere)]
+    #[test_case(409, "{}", Failure::UpstreamError, Again::Anywhere)]
+    #[test_case(413, "{}", Failure::ContextOverflow, Again::Nowhere)]
+    #[test_case(422, "{}", Failure::UpstreamRejected, Again::Elsewhere)]
+    #[test_case(429, "{}", Failure::UpstreamRateLimited, Again::Anywhere)]
+    #[test_case(302, "", Failure::UpstreamError, Again::Elsewhere)]
+    #[test_case(500, "[1]", Failure::UpstreamError, Again::Anywhere)]
+    #[test_case(529, "null", Failure::UpstreamError, Again::Anywhere)]
+    fn by_status(status: u16, body: &str, reason: Failure, again: Again) {
         let failure = classify(status, body);
         assert_eq!((failure.error.failure(), failure.again), (reason, again));
     }
 
-    #[rstest]
-    #[case(429, r#"{"error":{"code":"insufficient_quota"}}"#, Failure::UpstreamRejected)]
-    #[case(
+    #[test_case(429, r#"{"error":{"code":"insufficient_quota"}}"#, Failure::UpstreamRejected)]
+    #[test_case(
         429,
         r#"{"error":{"type":"insufficient_quota","code":null}}"#,
         Failure::UpstreamRejected
     )]
-    #[case(400, r#"{"error":{"code":"context_length_exceeded"}}"#, Failure::ContextOverflow)]
-    #[case(
+    #[test_case(400, r#"{"error":{"code":"context_length_exceeded"}}"#, Failure::ContextOverflow)]
+    #[test_case(
         400,
         r#"{"error":{"code":400,"type":"exceed_context_size_error"}}"#,
         Failure::ContextOverflow
     )]
-    #[case(
+    #[test_case(
         400,
         r#"{"message":"This model's maximum context length is 4096 tokens"}"#,
         Failure::ContextOverflow
     )]
-    #[case(400, r#"{"error":"prompt is too long"}"#, Failure::ContextOverflow)]
-    fn by_body(#[case] status: u16, #[case] body: &str, #[case] reason: Failure) {
+    #[test_case(400, r#"{"error":"prompt is too long"}"#, Failure::ContextOverflow)]
+    fn by_body(status: u16, body: &str, reason: Failure) {
         assert_eq!(classify(status, body).error.failure(), reason);
     }
 
-    #[rstest]
-    #[case(r#"{"code":429}"#, 429)]
-    #[case(r#"{"code":"rate_limit_exceeded"}"#, 429)]
-    #[case(r#"{"code":"insufficient_quota"}"#, 429)]
-    #[case(r#"{"message":"context window exceeded"}"#, 400)]
-    #[case(r#""overloaded""#, 500)]
-    #[case("17", 500)]
-    #[case(r#"{"code":99999}"#, 500)]
-    fn an_error_sent_as_a_success_gets_its_status(#[case] error: &str, #[case] status: u16) {
+    #[test_case(r#"{"code":429}"#, 429)]
+    #[test_case(r#"{"code":"rate_limit_exceeded"}"#, 429)]
+    #[test_case(r#"{"code":"insufficient_quota"}"#, 429)]
+    #[test_case(r#"{"message":"context window exceeded"}"#, 400)]
+    #[test_case(r#""overloaded""#, 500)]
+    #[test_case("17", 500)]
+    #[test_case(r#"{"code":99999}"#, 500)]
+    fn an_error_sent_as_a_success_gets_its_status(error: &str, status: u16) {
         let error = ErrorBody::from_value(serde_json::from_str(error).unwrap());
         assert_eq!(error.status().as_u16(), status);
     }
@@ -230,18 +220,17 @@ mod tests {
         retry_after(&headers)
     }
 
-    #[rstest]
-    #[case("2", Some(2000))]
-    #[case(" 0 ", Some(0))]
-    #[case("0.5", Some(500))]
-    #[case("86400", Some(86_400_000))]
-    #[case("-1", None)]
-    #[case("soon", None)]
-    #[case("nan", None)]
-    #[case("1e300", None)]
-    #[case("", None)]
-    #[case("Wed, 21 Oct 2015 07:28:00 GMT", None)]
-    fn reads_retry_after(#[case] value: &str, #[case] ms: Option<u64>) {
+    #[test_case("2", Some(2000))]
+    #[test_case(" 0 ", Some(0))]
+    #[test_case("0.5", Some(500))]
+    #[test_case("86400", Some(86_400_000))]
+    #[test_case("-1", None)]
+    #[test_case("soon", None)]
+    #[test_case("nan", None)]
+    #[test_case("1e300", None)]
+    #[test_case("", None)]
+    #[test_case("Wed, 21 Oct 2015 07:28:00 GMT", None)]
+    fn reads_retry_after(value: &str, ms: Option<u64>) {
         assert_eq!(wait("retry-after", value), ms.map(Duration::from_millis));
     }
 

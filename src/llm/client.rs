@@ -181,7 +181,7 @@ impl Service<Call> for ModelClient {
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
+    use test_case::test_case;
 
     use super::*;
 
@@ -197,13 +197,12 @@ mod tests {
         assert_eq!(endpoint.url("/chat/completions"), "https://host/v1/chat/completions");
     }
 
-    #[rstest]
-    #[case("Authorization", "Bearer x")]
-    #[case("HOST", "elsewhere")]
-    #[case("api-key", "x")]
-    #[case("a b", "x")]
-    #[case("x-ok", "line\nbreak")]
-    fn refuses_headers_that_are_not_for_the_config(#[case] name: &str, #[case] value: &str) {
+    #[test_case("Authorization", "Bearer x")]
+    #[test_case("HOST", "elsewhere")]
+    #[test_case("api-key", "x")]
+    #[test_case("a b", "x")]
+    #[test_case("x-ok", "line\nbreak")]
+    fn refuses_headers_that_are_not_for_the_config(name: &str, value: &str) {
         header(name, value).unwrap_err();
     }
 

@@ -170,7 +170,7 @@ fn as_count(count: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
+    use test_case::test_case;
 
     use super::*;
 
@@ -200,14 +200,13 @@ mod tests {
         assert_eq!(tokens, [("Yes", -0.1), ("No", -2.5)]);
     }
 
-    #[rstest]
-    #[case(r#"{"content":null}"#, "")]
-    #[case(r#"{}"#, "")]
-    #[case(r#"{"content":{"a":1}}"#, "")]
-    #[case(r#"{"content":[{"type":"text","text":"a"},{"type":"image"},"b"]}"#, "ab")]
-    #[case(r#"{"content":null,"tool_calls":[{"id":"1"}]}"#, "")]
-    #[case(r#"{"content":"a","reasoning_content":"b"}"#, "a")]
-    fn reads_content_in_any_shape(#[case] message: &str, #[case] content: &str) {
+    #[test_case(r#"{"content":null}"#, "")]
+    #[test_case("{}", "" ; "none")]
+    #[test_case(r#"{"content":{"a":1}}"#, "")]
+    #[test_case(r#"{"content":[{"type":"text","text":"a"},{"type":"image"},"b"]}"#, "ab")]
+    #[test_case(r#"{"content":null,"tool_calls":[{"id":"1"}]}"#, "")]
+    #[test_case(r#"{"content":"a","reasoning_content":"b"}"#, "a")]
+    fn reads_content_in_any_shape(message: &str, content: &str) {
         assert_eq!(answer(message).content, content);
     }
 
@@ -217,31 +216,29 @@ mod tests {
         assert_eq!(answer(r#"{"content":"a","refusal":""}"#).refusal, None);
     }
 
-    #[rstest]
-    #[case("{}")]
-    #[case(r#"{"choices":[]}"#)]
-    #[case(r#"{"choices":null}"#)]
-    #[case(r#"{"choices":"text"}"#)]
-    #[case(r#"{"choices":[{"text":"a"}]}"#)]
-    #[case(r#"{"choices":[{"message":null}]}"#)]
-    #[case("[]")]
-    fn no_choice_is_no_answer(#[case] body: &str) {
+    #[test_case("{}" ; "empty object")]
+    #[test_case(r#"{"choices":[]}"#)]
+    #[test_case(r#"{"choices":null}"#)]
+    #[test_case(r#"{"choices":"text"}"#)]
+    #[test_case(r#"{"choices":[{"text":"a"}]}"#)]
+    #[test_case(r#"{"choices":[{"message":null}]}"#)]
+    #[test_case("[]" ; "array")]
+    fn no_choice_is_no_answer(body: &str) {
         let completion: Completion = serde_json::from_str(body).unwrap();
         assert!(!completion.has_answer());
         assert!(completion.into_answer().is_none());
     }
 
-    #[rstest]
-    #[case("12", Some(12))]
-    #[case("12.0", Some(12))]
-    #[case("0", Some(0))]
-    #[case("-5", None)]
-    #[case("1.5", None)]
-    #[case("1e30", None)]
-    #[case("99999999999", None)]
-    #[case("null", None)]
-    #[case("\"12\"", None)]
-    fn keeps_counts_that_can_be_true(#[case] count: &str, #[case] kept: Option<u64>) {
+    #[test_case("12", Some(12))]
+    #[test_case("12.0", Some(12))]
+    #[test_case("0", Some(0))]
+    #[test_case("-5", None)]
+    #[test_case("1.5", None)]
+    #[test_case("1e30", None)]
+    #[test_case("99999999999", None)]
+    #[test_case("null", None)]
+    #[test_case("\"12\"", None)]
+    fn keeps_counts_that_can_be_true(count: &str, kept: Option<u64>) {
         let body = format!(
             r#"{{"choices":[{{"message":{{"content":""}}}}],"usage":{{"prompt_tokens":{count}}}}}"#
         );

@@ -162,6 +162,7 @@ impl ModelUpstream {
 /// What may be sent to a model and expected of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[allow(clippy::struct_excessive_bools)] // each is a key of the config
 pub struct Capabilities {
     /// Whether it takes `response_format` with a JSON schema. Without it the
     /// prompt's words alone ask for JSON. Default: `true`.
@@ -294,7 +295,7 @@ pub enum InvalidBaseUrl {
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
+    use test_case::test_case;
 
     use super::*;
 
@@ -328,31 +329,28 @@ mod tests {
         assert_eq!(toml::from_str::<UpstreamConfig>(&text).unwrap(), upstream);
     }
 
-    #[rstest]
-    #[case("upstreams = [\"a\"]\ntemprature = 1", "temprature")]
-    #[case("upstreams = [{ name = \"a\" }]", "expected an upstream's name or")]
-    #[case("upstreams = [\"a\"]\ncapabilities = { tools = true }", "tools")]
-    #[case("model = \"m\"", "upstreams")]
-    fn refuses_a_wrong_model(#[case] text: &str, #[case] named: &str) {
+    #[test_case("upstreams = [\"a\"]\ntemprature = 1", "temprature")]
+    #[test_case("upstreams = [{ name = \"a\" }]", "expected an upstream's name or")]
+    #[test_case("upstreams = [\"a\"]\ncapabilities = { tools = true }", "tools")]
+    #[test_case("model = \"m\"", "upstreams")]
+    fn refuses_a_wrong_model(text: &str, named: &str) {
         let error = toml::from_str::<ModelConfig>(text).unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
     }
 
-    #[rstest]
-    #[case("api.openai.com/v1", InvalidBaseUrl::NotAUrl)]
-    #[case("ftp://host/v1", InvalidBaseUrl::Scheme)]
-    #[case("https://user:pass@host/v1", InvalidBaseUrl::Credentials)]
-    #[case("https://host/v1?key=1", InvalidBaseUrl::Query)]
-    fn refuses_a_wrong_base_url(#[case] text: &str, #[case] why: InvalidBaseUrl) {
+    #[test_case("api.openai.com/v1", InvalidBaseUrl::NotAUrl)]
+    #[test_case("ftp://host/v1", InvalidBaseUrl::Scheme)]
+    #[test_case("https://user:pass@host/v1", InvalidBaseUrl::Credentials)]
+    #[test_case("https://host/v1?key=1", InvalidBaseUrl::Query)]
+    fn refuses_a_wrong_base_url(text: &str, why: InvalidBaseUrl) {
         assert_eq!(text.parse::<BaseUrl>().unwrap_err(), why);
     }
 
-    #[rstest]
-    #[case("http://localhost:8080/v1", true)]
-    #[case("http://127.0.0.1/v1", true)]
-    #[case("http://[::1]:80/v1", true)]
-    #[case("https://api.openai.com/v1", false)]
-    fn knows_this_machine(#[case] text: &str, #[case] loopback: bool) {
+    #[test_case("http://localhost:8080/v1", true)]
+    #[test_case("http://127.0.0.1/v1", true)]
+    #[test_case("http://[::1]:80/v1", true)]
+    #[test_case("https://api.openai.com/v1", false)]
+    fn knows_this_machine(text: &str, loopback: bool) {
         assert_eq!(text.parse::<BaseUrl>().unwrap().is_loopback(), loopback);
     }
 }

@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn later() -> Deadline {
-        Deadline::after(Duration::from_secs(60))
+        Deadline::after(Duration::from_mins(1))
     }
 
     /// Lets every task that can run do so until `done`.

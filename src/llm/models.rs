@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use tower::retry::budget::TpsBudget;
 
 use super::client::{Endpoint, InvalidHeader, ModelClient};
-use super::config::{ModelConfig, ModelUpstream, UpstreamConfig};
+use super::config::{ModelConfig, UpstreamConfig};
 use super::in_flight::InFlight;
 use super::model::Prices;
 use super::retry::{self, Target};
@@ -50,8 +50,8 @@ pub struct LlmConfigError {
     pub problem: String,
 }
 
-fn wrong(key: String, problem: impl ToString) -> LlmConfigError {
-    LlmConfigError { key, problem: problem.to_string() }
+fn wrong(key: String, problem: impl Into<String>) -> LlmConfigError {
+    LlmConfigError { key, problem: problem.into() }
 }
 
 impl Models {
@@ -125,13 +125,15 @@ impl Upstream {
         }
         let api_key = match config.api_key.as_ref().map(|source| source.resolve(env)).transpose() {
             Ok(api_key) => api_key,
-            Err(error) if error.is_config_error() => return Err(wrong(key("api_key"), error)),
+            Err(error) if error.is_config_error() => {
+                return Err(wrong(key("api_key"), error.to_string()));
+            }
             Err(missing) => return Ok(Err(missing)),
         };
         let endpoint = Endpoint::new(config.base_url.clone(), api_key, &config.headers);
         let endpoint = endpoint.map_err(|error| {
             let field = if error == InvalidHeader::Key { "api_key" } else { "headers" };
-            wrong(key(field), error)
+            wrong(key(field), error.to_string())
         })?;
         let http = transport::http_client(config)
             .map_err(|error| wrong(key("base_url"), format!("no HTTP client: {error}")))?;
@@ -231,7 +233,7 @@ fn json_params(name: &str, params: &toml::Table) -> Result<Map<String, Value>, L
     match serde_json::to_value(params) {
         Ok(Value::Object(params)) => Ok(params),
         Ok(_) => Err(wrong(key(), "not a table")),
-        Err(error) => Err(wrong(key(), error)),
+        Err(error) => Err(wrong(key(), error.to_string())),
     }
 }
 
@@ -253,18 +255,21 @@ fn fingerprint(
     params: &Map<String, Value>,
     upstreams: &Upstreams<'_>,
 ) -> blake3::Hash {
-    let served_by = |entry: &ModelUpstream| {
-        let upstream = upstreams.get(entry.name())?.as_ref().ok()?;
-        Some((upstream.config.base_url.as_str(), entry.model().unwrap_or(model)))
-    };
-    let served: Vec<_> = config.upstreams.iter().filter_map(served_by).collect();
+    let served: Vec<_> = config
+        .upstreams
+        .iter()
+        .filter_map(|entry| {
+            let upstream = upstreams.get(entry.name())?.as_ref().ok()?;
+            Some((upstream.config.base_url.as_str(), entry.model().unwrap_or(model)))
+        })
+        .collect();
     let all = serde_json::json!([served, config.capabilities, config.context_tokens, params]);
     blake3::hash(all.to_string().as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
+    use test_case::test_case;
 
     use super::*;
 
@@ -327,45 +332,44 @@ mod tests {
         assert_eq!(why, ModelUnavailable::Unknown("x".into()));
     }
 
-    #[rstest]
-    #[case(
+    #[test_case(
         "[models.m]\nupstreams = [\"nope\"]",
         "models.m.upstreams: there is no [upstreams.nope]"
     )]
-    #[case("[models.m]\nupstreams = []", "models.m.upstreams: the list is empty")]
-    #[case(
+    #[test_case("[models.m]\nupstreams = []", "models.m.upstreams: the list is empty")]
+    #[test_case(
         "[models.m]\nupstreams = [\"open\"]\ncontext_tokens = 10",
         "models.m.context_tokens: 10"
     )]
-    #[case(
+    #[test_case(
         "[models.m]\nupstreams = [\"open\"]\ninput_usd_per_mtok = -1",
         "models.m.input_usd_per_mtok"
     )]
-    #[case(
+    #[test_case(
         "[models.m]\nupstreams = [\"open\"]\nparams = { stream = true }",
         "models.m.params: \"stream\""
     )]
-    #[case(
+    #[test_case(
         "[models.m]\nupstreams = [\"open\"]\nparams = { a = [1979-05-27] }",
         "models.m.params: dates"
     )]
-    #[case(
+    #[test_case(
         "[upstreams.u]\nbase_url = \"http://h\"\nmax_attempts = 0",
         "upstreams.u.max_attempts: 0"
     )]
-    #[case(
+    #[test_case(
         "[upstreams.u]\nbase_url = \"http://h\"\nattempt_timeout_ms = 0",
         "upstreams.u.attempt_timeout_ms"
     )]
-    #[case(
+    #[test_case(
         "[upstreams.u]\nbase_url = \"http://h\"\napi_key = \"sk-1\"",
         "upstreams.u.api_key: a secret is never"
     )]
-    #[case(
+    #[test_case(
         "[upstreams.u]\nbase_url = \"http://h\"\nheaders = { host = \"x\" }",
         "upstreams.u.headers: \"host\""
     )]
-    fn a_wrong_key_is_named(#[case] config: &str, #[case] message: &str) {
+    fn a_wrong_key_is_named(config: &str, message: &str) {
         let error = build(config).map(|_| ()).unwrap_err().to_string();
         assert!(error.starts_with(message), "{error}");
         assert!(!error.contains("sk-1"), "{error}");

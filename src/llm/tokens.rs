@@ -21,7 +21,7 @@ fn encoder() -> &'static CoreBPE {
 /// Loads the encoder (a quarter of a second and 50 MB), so that the first
 /// request doesn't. Blocks: call it off the async threads.
 pub fn warm() {
-    count("warm");
+    let _ = count("warm");
 }
 
 /// Tokens of `text`; above 16 KiB up to one a piece too many.

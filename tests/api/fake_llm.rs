@@ -117,6 +117,7 @@ fn document(prompt: &str) -> String {
 
 /// What the upstream answers.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one a request, in tests")]
 pub enum Reply {
     /// A chat completion.
     Chat(Chat),
@@ -193,7 +194,7 @@ impl Reply {
     }
 
     #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub fn header(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
         if let Self::Http { headers, .. } = &mut self {
             headers.push((name, value.to_string()));
         }
@@ -392,7 +393,7 @@ async fn respond(reply: Reply, under_way: UnderWay) -> Response {
         }
         Reply::Endless => {
             let spaces =
-                stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(&[b' '; 64 * 1024])));
+                stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(&[b' '; 4096])));
             http(200, with(under_way, spaces))
         }
     }
@@ -427,10 +428,11 @@ fn competent(request: &Received, score: &dyn Fn(&str) -> f64) -> Reply {
             json!({ "ranking": labels }).to_string()
         }
         Task::Graded => {
-            let grade = |text: &str| (score(text).clamp(0.0, 1.0) * 10.0).round();
+            let rounded = |text: &str| score(text) * 10.0 + 0.5;
+            let grade = |text: &str| (1..=10u8).filter(|&g| rounded(text) >= f64::from(g)).count();
             let scores: Vec<_> = passages
                 .iter()
-                .map(|(label, text)| json!({ "id": label, "grade": grade(text) as i64 }))
+                .map(|(label, text)| json!({ "id": label, "grade": grade(text) }))
                 .collect();
             json!({ "scores": scores }).to_string()
         }

@@ -10,8 +10,8 @@ use rankgate::llm::{
     CallTimes, ChatModel, ChatReply, ChatRequest, FinishReason, InFlight, LlmError, ModelConfig,
     Models, OutputFormat, UpstreamConfig,
 };
-use rstest::rstest;
 use serde_json::json;
+use test_case::test_case;
 
 use crate::fake_llm::{Chat, FakeLlm, RawUpstream, Reply, Step, eventually, refused_url};
 
@@ -122,12 +122,11 @@ async fn a_call_carries_what_is_configured_and_brings_the_answer_back() {
     assert_eq!((received.system(), received.user()), ("SECRET SYSTEM", "SECRET QUESTION"));
 }
 
-#[rstest]
-#[case::missing(json!(null))]
-#[case::negative(json!({ "prompt_tokens": -5, "completion_tokens": -1 }))]
-#[case::of_another_shape(json!("many"))]
+#[test_case(json!(null) ; "missing")]
+#[test_case(json!({ "prompt_tokens": -5, "completion_tokens": -1 }) ; "negative")]
+#[test_case(json!("many") ; "of_another_shape")]
 #[tokio::test]
-async fn usage_that_cannot_be_is_estimated(#[case] usage: serde_json::Value) {
+async fn usage_that_cannot_be_is_estimated(usage: serde_json::Value) {
     let reply = Reply::Chat(Chat { usage, ..Chat::new("one two three") });
     let llm = FakeLlm::always(reply).await;
     let usage = ask_one(llm.base_url(), "").await.unwrap().usage;
@@ -153,56 +152,47 @@ async fn a_truncated_answer_and_a_refusal_are_answers() {
 
 // Failures, and how often each is tried.
 
-#[rstest]
-#[case::bad_key(Reply::status(401), Failure::UpstreamRejected, 1)]
-#[case::forbidden(Reply::status(403), Failure::UpstreamRejected, 1)]
-#[case::no_model(Reply::status(404), Failure::UpstreamRejected, 1)]
-#[case::bad_request(Reply::status(400), Failure::UpstreamRejected, 1)]
-#[case::unprocessable(Reply::status(422), Failure::UpstreamRejected, 1)]
-#[case::too_large(Reply::status(413), Failure::ContextOverflow, 1)]
-#[case::context(
+#[test_case(Reply::status(401), Failure::UpstreamRejected, 1 ; "bad_key")]
+#[test_case(Reply::status(403), Failure::UpstreamRejected, 1 ; "forbidden")]
+#[test_case(Reply::status(404), Failure::UpstreamRejected, 1 ; "no_model")]
+#[test_case(Reply::status(400), Failure::UpstreamRejected, 1 ; "bad_request")]
+#[test_case(Reply::status(422), Failure::UpstreamRejected, 1 ; "unprocessable")]
+#[test_case(Reply::status(413), Failure::ContextOverflow, 1 ; "too_large")]
+#[test_case(
     Reply::json(400, &json!({ "error": { "code": "context_length_exceeded" } })),
-    Failure::ContextOverflow, 1
-)]
-#[case::quota(
+    Failure::ContextOverflow, 1 ; "context")]
+#[test_case(
     Reply::json(429, &json!({ "error": { "code": "insufficient_quota" } })),
-    Failure::UpstreamRejected, 1
-)]
-#[case::limited(Reply::status(429), Failure::UpstreamRateLimited, 3)]
-#[case::limited_for_now(
-    Reply::status(429).header("retry-after", 0), Failure::UpstreamRateLimited, 3
-)]
-#[case::limited_for_today(
-    Reply::status(429).header("retry-after", 86_400), Failure::UpstreamRateLimited, 1
-)]
-#[case::limited_for_nonsense(
-    Reply::status(429).header("retry-after", "-1"), Failure::UpstreamRateLimited, 3
-)]
-#[case::server_error(Reply::status(500), Failure::UpstreamError, 3)]
-#[case::bad_gateway(Reply::text(502, "<html>bad gateway</html>"), Failure::UpstreamError, 3)]
-#[case::unavailable_for_today(
-    Reply::status(503).header("retry-after", 86_400), Failure::UpstreamError, 1
-)]
-#[case::overloaded(Reply::status(529), Failure::UpstreamError, 3)]
-#[case::not_json(Reply::text(200, "{\"choices\": [{"), Failure::UpstreamError, 3)]
-#[case::page(Reply::text(200, "<html>welcome</html>"), Failure::UpstreamError, 3)]
-#[case::nothing(Reply::text(200, ""), Failure::UpstreamError, 3)]
-#[case::no_content(Reply::text(204, ""), Failure::UpstreamError, 3)]
-#[case::nested(Reply::text(200, "[".repeat(100_000)), Failure::UpstreamError, 3)]
-#[case::no_choices(Reply::json(200, &json!({ "choices": [] })), Failure::UpstreamError, 3)]
-#[case::error_as_success(
-    Reply::json(200, &json!({ "error": { "message": "overloaded" } })), Failure::UpstreamError, 3
-)]
-#[case::limit_as_success(
-    Reply::json(200, &json!({ "error": { "code": 429 } })), Failure::UpstreamRateLimited, 3
-)]
-#[case::break_in_body(Reply::BreakInBody, Failure::UpstreamError, 3)]
-#[case::endless(Reply::Endless, Failure::UpstreamError, 3)]
+    Failure::UpstreamRejected, 1 ; "quota")]
+#[test_case(Reply::status(429), Failure::UpstreamRateLimited, 3 ; "limited")]
+#[test_case(
+    Reply::status(429).header("retry-after", 0), Failure::UpstreamRateLimited, 3 ; "limited_for_now")]
+#[test_case(
+    Reply::status(429).header("retry-after", 86_400), Failure::UpstreamRateLimited, 1 ; "limited_for_today")]
+#[test_case(
+    Reply::status(429).header("retry-after", "-1"), Failure::UpstreamRateLimited, 3 ; "limited_for_nonsense")]
+#[test_case(Reply::status(500), Failure::UpstreamError, 3 ; "server_error")]
+#[test_case(Reply::text(502, "<html>bad gateway</html>"), Failure::UpstreamError, 3 ; "bad_gateway")]
+#[test_case(
+    Reply::status(503).header("retry-after", 86_400), Failure::UpstreamError, 1 ; "unavailable_for_today")]
+#[test_case(Reply::status(529), Failure::UpstreamError, 3 ; "overloaded")]
+#[test_case(Reply::text(200, "{\"choices\": [{"), Failure::UpstreamError, 3 ; "not_json")]
+#[test_case(Reply::text(200, "<html>welcome</html>"), Failure::UpstreamError, 3 ; "page")]
+#[test_case(Reply::text(200, ""), Failure::UpstreamError, 3 ; "nothing")]
+#[test_case(Reply::text(204, ""), Failure::UpstreamError, 3 ; "no_content")]
+#[test_case(Reply::text(200, "[".repeat(100_000)), Failure::UpstreamError, 3 ; "nested")]
+#[test_case(Reply::json(200, &json!({ "choices": [] })), Failure::UpstreamError, 3 ; "no_choices")]
+#[test_case(
+    Reply::json(200, &json!({ "error": { "message": "overloaded" } })), Failure::UpstreamError, 3 ; "error_as_success")]
+#[test_case(
+    Reply::json(200, &json!({ "error": { "code": 429 } })), Failure::UpstreamRateLimited, 3 ; "limit_as_success")]
+#[test_case(Reply::BreakInBody, Failure::UpstreamError, 3 ; "break_in_body")]
+#[test_case(Reply::Endless, Failure::UpstreamError, 3 ; "endless")]
 #[tokio::test]
 async fn a_failure_has_its_reason_and_its_attempts(
-    #[case] reply: Reply,
-    #[case] expected: Failure,
-    #[case] attempts: usize,
+    reply: Reply,
+    expected: Failure,
+    attempts: usize,
 ) {
     let llm = FakeLlm::always(reply).await;
     let model = Setup::at(&[llm.base_url()]).model();
@@ -213,13 +203,12 @@ async fn a_failure_has_its_reason_and_its_attempts(
     assert_eq!(llm.hits(), attempts);
 }
 
-#[rstest]
-#[case::hang(Reply::Hang)]
-#[case::hang_in_body(Reply::HangInBody)]
-#[case::slow_body(Reply::trickle("late", 4, Duration::from_millis(100)))]
-#[case::slow_headers(Reply::content("late").after(Duration::from_secs(5)))]
+#[test_case(Reply::Hang ; "hang")]
+#[test_case(Reply::HangInBody ; "hang_in_body")]
+#[test_case(Reply::trickle("late", 4, Duration::from_millis(100)) ; "slow_body")]
+#[test_case(Reply::content("late").after(Duration::from_secs(5)) ; "slow_headers")]
 #[tokio::test]
-async fn an_attempt_ends_at_its_limit_body_included(#[case] reply: Reply) {
+async fn an_attempt_ends_at_its_limit_body_included(reply: Reply) {
     let llm = FakeLlm::always(reply).await;
     let result = ask_one(llm.base_url(), "attempt_timeout_ms = 100\nmax_attempts = 2").await;
     assert_eq!(reason(result), Failure::UpstreamTimeout);
@@ -235,7 +224,7 @@ async fn a_slow_body_within_the_limit_is_read() {
 
 #[tokio::test]
 async fn nobody_listening_is_an_upstream_error() {
-    let error = ask_one(refused_url().await, "").await.unwrap_err();
+    let error = ask_one(refused_url().await, "").await.err().unwrap();
     assert_eq!(error.failure(), Failure::UpstreamError);
     assert!(error.to_string().contains("upstream a failed: connection refused"), "{error}");
 }
@@ -246,32 +235,31 @@ async fn a_name_that_does_not_resolve_is_an_upstream_error() {
     assert_eq!(reason(result), Failure::UpstreamError);
 }
 
-#[rstest]
-#[case::reset_on_accept(vec![Step::Reset])]
-#[case::reset_after_the_request(vec![Step::Read, Step::Reset])]
-#[case::reset_in_the_body(vec![
+#[test_case(vec![Step::Reset] ; "reset_on_accept")]
+#[test_case(vec![Step::Read, Step::Reset] ; "reset_after_the_request")]
+#[test_case(vec![
     Step::Read,
     Step::Write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"choices\"".to_vec()),
     Step::Pause(Duration::from_millis(20)),
     Step::Reset,
-])]
-#[case::shorter_than_announced(vec![
+] ; "reset_in_the_body")]
+#[test_case(vec![
     Step::Read,
     Step::Write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"choices\":[]}".to_vec()),
-])]
-#[case::cut_chunk(vec![
+] ; "shorter_than_announced")]
+#[test_case(vec![
     Step::Read,
     Step::Write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\n{\"cho".to_vec()),
-])]
-#[case::no_http(vec![Step::Read, Step::Write(b"220 mail.example.com ESMTP\r\n".to_vec())])]
-#[case::not_gzip(vec![
+] ; "cut_chunk")]
+#[test_case(vec![Step::Read, Step::Write(b"220 mail.example.com ESMTP\r\n".to_vec())] ; "no_http")]
+#[test_case(vec![
     Step::Read,
     Step::Write(
         b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n{\"a}".to_vec()
     ),
-])]
+] ; "not_gzip")]
 #[tokio::test]
-async fn a_broken_connection_is_an_upstream_error(#[case] steps: Vec<Step>) {
+async fn a_broken_connection_is_an_upstream_error(steps: Vec<Step>) {
     let raw = RawUpstream::start(steps).await;
     let result = ask_one(raw.base_url(), "max_attempts = 2").await;
     assert_eq!(reason(result), Failure::UpstreamError);
@@ -336,13 +324,12 @@ async fn the_wait_that_the_upstream_asks_for_is_kept() {
 
 // Failover.
 
-#[rstest]
-#[case::rejected(Reply::status(401))]
-#[case::broken(Reply::status(500))]
-#[case::limited(Reply::status(429).header("retry-after", 86_400))]
-#[case::slow(Reply::Hang)]
+#[test_case(Reply::status(401) ; "rejected")]
+#[test_case(Reply::status(500) ; "broken")]
+#[test_case(Reply::status(429).header("retry-after", 86_400) ; "limited")]
+#[test_case(Reply::Hang ; "slow")]
 #[tokio::test]
-async fn the_next_upstream_takes_over(#[case] reply: Reply) {
+async fn the_next_upstream_takes_over(reply: Reply) {
     let first = FakeLlm::always(reply).await;
     let second = FakeLlm::always(Reply::content("second")).await;
     let setup = Setup::at(&[first.base_url(), second.base_url()])
@@ -567,14 +554,13 @@ impl Write for Log {
     }
 }
 
-#[rstest]
-#[case::server_error(500, "SECRET ANSWER")]
-#[case::client_error(400, "{\"error\":{\"message\":\"SECRET ANSWER\"}}")]
-#[case::unreadable_error(401, "SECRET ANSWER")]
-#[case::unreadable_answer(200, "SECRET ANSWER")]
-#[case::no_choice(200, "{\"choices\":[],\"x\":\"SECRET ANSWER\"}")]
+#[test_case(500, "SECRET ANSWER" ; "server_error")]
+#[test_case(400, "{\"error\":{\"message\":\"SECRET ANSWER\"}}" ; "client_error")]
+#[test_case(401, "SECRET ANSWER" ; "unreadable_error")]
+#[test_case(200, "SECRET ANSWER" ; "unreadable_answer")]
+#[test_case(200, "{\"choices\":[],\"x\":\"SECRET ANSWER\"}" ; "no_choice")]
 #[tokio::test]
-async fn no_key_prompt_or_answer_is_logged_or_told(#[case] status: u16, #[case] body: &str) {
+async fn no_key_prompt_or_answer_is_logged_or_told(status: u16, body: &str) {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -583,7 +569,7 @@ async fn no_key_prompt_or_answer_is_logged_or_told(#[case] status: u16, #[case] 
         .finish();
     let _installed = tracing::subscriber::set_default(subscriber);
     let llm = FakeLlm::always(Reply::text(status, body)).await;
-    let error = ask_one(llm.base_url(), "api_key = { env = \"KEY\" }").await.unwrap_err();
+    let error = ask_one(llm.base_url(), "api_key = { env = \"KEY\" }").await.err().unwrap();
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(logged.contains("an attempt failed"), "{logged}");
     assert!(!logged.contains("SECRET"), "{logged}");
