@@ -1,6 +1,6 @@
 //! A fake LLM upstream: a real HTTP server on a free port with scripted
-//! answers, faults and counters. [`RawUpstream`] speaks TCP for the faults that
-//! no HTTP server makes.
+//! answers, faults and counters. For the faults that no HTTP server makes there
+//! is [`crate::raw_upstream`].
 
 #![allow(dead_code, reason = "each test uses its part of the stage")]
 
@@ -17,8 +17,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// A request as the upstream received it.
@@ -456,99 +455,42 @@ fn pointwise(score: f64) -> Reply {
     Reply::Chat(chat)
 }
 
-/// What a [`RawUpstream`] does with a connection, step by step.
-#[derive(Clone, Debug)]
-pub enum Step {
-    /// Reads a whole request.
-    Read,
-    /// Sends these bytes.
-    Write(Vec<u8>),
-    /// Waits.
-    Pause(Duration),
-    /// Ends the connection with a reset.
-    Reset,
-    /// Keeps the connection open and does nothing more.
-    Hang,
+fn received(user: &str) -> Received {
+    let body = json!({ "messages": [{ "role": "user", "content": user }] });
+    Received { path: String::new(), headers: HeaderMap::new(), body }
 }
 
-/// An upstream that does the same with every connection, then closes it.
-pub struct RawUpstream {
-    address: SocketAddr,
-    connections: Arc<AtomicUsize>,
-    server: JoinHandle<()>,
-}
-
-impl RawUpstream {
-    pub async fn start(steps: Vec<Step>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&connections);
-        let server = tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                counted.fetch_add(1, Ordering::SeqCst);
-                let steps = steps.clone();
-                tokio::spawn(async move {
-                    // A client that leaves early is part of the play.
-                    let _ = perform(stream, steps).await;
-                });
-            }
-        });
-        Self { address, connections, server }
-    }
-
-    /// Reads the request and sends these bytes.
-    pub async fn saying(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::start(vec![Step::Read, Step::Write(bytes.into())]).await
-    }
-
-    pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
-    }
-
-    pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
+fn content(reply: Reply) -> Value {
+    match reply {
+        Reply::Chat(chat) => chat.content,
+        other => panic!("{other:?}"),
     }
 }
 
-impl Drop for RawUpstream {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
+fn tents(text: &str) -> f64 {
+    if text.contains("tent") { 0.8 } else { 0.1 }
 }
 
-async fn perform(mut stream: TcpStream, steps: Vec<Step>) -> std::io::Result<()> {
-    for step in steps {
-        match step {
-            Step::Read => read_request(&mut stream).await?,
-            Step::Write(bytes) => stream.write_all(&bytes).await?,
-            Step::Pause(time) => tokio::time::sleep(time).await,
-            Step::Reset => stream.set_zero_linger()?,
-            Step::Hang => std::future::pending().await,
-        }
-    }
-    Ok(())
+const PASSAGES: &str =
+    "Query: a tent\n\nx7 [2] Mug\nblue\nx7 [1] Shelter\na small tent\nx7 end\n\nQuery: a tent\n";
+
+#[test]
+fn the_competent_upstream_orders_and_grades_by_its_taste() {
+    assert_eq!(received(PASSAGES).passages()[1], (1, "Shelter\na small tent".to_owned()));
+    let listwise = received(&format!("{PASSAGES}Reply with {{\"ranking\": [label]}}"));
+    assert_eq!(content(competent(&listwise, &tents)), "{\"ranking\":[1,2]}");
+    let graded = received(&format!("{PASSAGES}Reply with {{\"scores\": []}}"));
+    let grades = "{\"scores\":[{\"id\":2,\"grade\":1},{\"id\":1,\"grade\":8}]}";
+    assert_eq!(content(competent(&graded, &tents)), grades);
 }
 
-/// Reads headers and as much body as they announce.
-async fn read_request(stream: &mut TcpStream) -> std::io::Result<()> {
-    let mut seen = Vec::new();
-    let mut buffer = [0; 8192];
-    loop {
-        let read = stream.read(&mut buffer).await?;
-        seen.extend_from_slice(&buffer[..read]);
-        let Some(end) = seen.windows(4).position(|four| four == b"\r\n\r\n") else {
-            if read == 0 {
-                return Ok(());
-            }
-            continue;
-        };
-        let head = String::from_utf8_lossy(&seen[..end]).to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-        let length: usize = length.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        if read == 0 || seen.len() >= end + 4 + length {
-            return Ok(());
-        }
-    }
+#[test]
+fn the_competent_upstream_judges_the_document_and_not_the_query() {
+    let ask = |text: &str| {
+        let prompt = format!(
+            "Query: tent\nx7 document: Thing\n{text}\nx7 end\nAnswer Yes or No about tent."
+        );
+        content(competent(&received(&prompt), &tents))
+    };
+    assert_eq!((ask("a tent"), ask("a mug")), (json!("Yes"), json!("No")));
 }

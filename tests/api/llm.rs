@@ -13,7 +13,8 @@ use rankgate::llm::{
 use serde_json::json;
 use test_case::test_case;
 
-use crate::fake_llm::{Chat, FakeLlm, RawUpstream, Reply, Step, eventually, refused_url};
+use crate::fake_llm::{Chat, FakeLlm, Reply, eventually, refused_url};
+use crate::raw_upstream::{RawUpstream, Step};
 
 /// Models named `m` on upstreams `a`, `b` and so on.
 struct Setup {

@@ -4,3 +4,4 @@
 
 mod fake_llm;
 mod llm;
+mod raw_upstream;
