@@ -10,3 +10,4 @@ pub mod pipeline;
 pub mod prompt;
 pub mod rerank;
 pub mod retrieve;
+pub mod secret;
