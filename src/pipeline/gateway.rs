@@ -7,12 +7,14 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Timing};
 use super::flight::Flights;
+use super::given::order_given;
 use super::ranked::millis;
 use super::request::{Asked, RequestError, RerankRequest, SearchRequest};
 use super::serving::{Pipeline, Serving};
 use crate::cache::RankingCache;
 use crate::domain::Deadline;
-use crate::retrieve::{Retrieve, Retriever, rank_given};
+use crate::retrieve::Retrieve;
+use crate::retrieve::Retriever;
 
 /// Serves search and rerank requests. Cheap to share; lives as long as the
 /// process, while what it serves is replaced by reloads.
@@ -111,17 +113,16 @@ impl Gateway {
         let deadline = deadline_of(&asked, &pipeline);
         let chosen = serving.choose(&pipeline, &asked)?;
         let begun = Instant::now();
-        let given = rank_given(&asked.query, documents, deadline).await?;
+        let language = pipeline.language;
+        let candidates = Arc::new(order_given(&asked.query, documents, language, deadline).await?);
         let timing = Timing { retrieve: millis(begun.elapsed()), ..Timing::default() };
-        let candidates = Arc::new(given.candidates);
         let ranked = self
             .rank(&asked, &pipeline, chosen, candidates, max_tokens_per_document, deadline)
             .await;
         let mut answer = ranked.answer(&asked, &pipeline, timing);
         for result in &mut answer.results {
-            if let Some(&index) = given.positions.get(result.first_stage_rank - 1) {
-                result.index = index;
-            }
+            // A given document's id is its position in the request.
+            result.index = result.document.id.as_str().parse().unwrap_or(result.index);
         }
         Ok(answer)
     }

@@ -5,6 +5,7 @@ mod answer;
 mod config;
 mod flight;
 mod gateway;
+mod given;
 mod ranked;
 mod request;
 mod serving;

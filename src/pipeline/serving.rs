@@ -11,6 +11,7 @@ use crate::domain::{NotWanted, StrategyName};
 use crate::llm::ChatModel;
 use crate::prompt::{Prompt, PromptRef, Registry, Task};
 use crate::rerank::task_of;
+use crate::retrieve::{CollectionConfig, Language};
 
 /// A model as a pipeline finds it.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct Pipeline {
     pub name: String,
     /// Its configuration.
     pub config: PipelineConfig,
+    /// Language of its collection, for documents that requests bring.
+    pub language: Language,
     model: Option<ModelSlot>,
     prompts: BTreeMap<Task, Arc<Prompt>>,
 }
@@ -78,6 +81,7 @@ impl Serving {
         default: &str,
         registry: Arc<Registry>,
         models: &BTreeMap<String, ModelSlot>,
+        collections: &BTreeMap<String, CollectionConfig>,
         llm_enabled: bool,
     ) -> Result<Self, Vec<Unservable>> {
         let mut problems = Vec::new();
@@ -93,7 +97,9 @@ impl Serving {
                     ));
                 }
             }
-            match Pipeline::build(name, config, &registry, models) {
+            let collection = config.collection.as_ref().and_then(|name| collections.get(name));
+            let language = collection.map_or_else(Language::default, |found| found.language);
+            match Pipeline::build(name, config, language, &registry, models) {
                 Ok(pipeline) => drop(ready.insert(name.clone(), Arc::new(pipeline))),
                 Err(found) => problems.extend(found),
             }
@@ -192,6 +198,7 @@ impl Pipeline {
     fn build(
         name: &str,
         config: &PipelineConfig,
+        language: Language,
         registry: &Registry,
         models: &BTreeMap<String, ModelSlot>,
     ) -> Result<Self, Vec<Unservable>> {
@@ -232,7 +239,7 @@ impl Pipeline {
             problems.push(unservable(name, "window", "a call needs a document: 1 or more".into()));
         }
         if problems.is_empty() {
-            Ok(Self { name: name.into(), config: config.clone(), model, prompts })
+            Ok(Self { name: name.into(), config: config.clone(), language, model, prompts })
         } else {
             Err(problems)
         }

@@ -39,17 +39,16 @@ impl LocalBm25 {
     pub fn rank(
         &self,
         query: &Query,
-        documents: Vec<Document>,
+        documents: &[Arc<Document>],
     ) -> Result<CandidateList, DuplicateCandidate> {
-        let scores = self.scores(query, &documents);
+        let scores = self.scores(query, documents);
         let by_bm25 = matched(&scores);
         let given: Vec<(usize, f32)> = (0..documents.len()).map(|index| (index, 0.0)).collect();
         let fused = fuse::reciprocal_rank(&[&by_bm25, &given]);
-        let mut documents: Vec<Option<Document>> = documents.into_iter().map(Some).collect();
         let candidates = fused
             .into_iter()
             .filter_map(|(index, fusion)| {
-                let document = Arc::new(documents.get_mut(index)?.take()?);
+                let document = Arc::clone(documents.get(index)?);
                 let bm25 = scores.get(index).copied().flatten();
                 let scores = FirstStageScores { bm25, dense: None, fusion: Some(fusion) };
                 Some(Candidate { document, scores })
@@ -59,7 +58,7 @@ impl LocalBm25 {
     }
 
     /// BM25 by position; `None` where no term of the query occurs.
-    fn scores(&self, query: &Query, documents: &[Document]) -> Vec<Option<f32>> {
+    fn scores(&self, query: &Query, documents: &[Arc<Document>]) -> Vec<Option<f32>> {
         let terms: HashMap<u32, usize> = self
             .counter
             .query(query.as_str())
@@ -125,19 +124,21 @@ mod tests {
     use crate::domain::DocId;
     use proptest::prelude::*;
 
-    fn documents(texts: &[&str]) -> Vec<Document> {
-        let document = |(index, text): (usize, &&str)| Document {
-            id: DocId::from_index(index),
-            title: String::new(),
-            text: (*text).into(),
-            metadata: serde_json::Map::new(),
+    fn documents(texts: &[&str]) -> Vec<Arc<Document>> {
+        let document = |(index, text): (usize, &&str)| {
+            Arc::new(Document {
+                id: DocId::from_index(index),
+                title: String::new(),
+                text: (*text).into(),
+                metadata: serde_json::Map::new(),
+            })
         };
         texts.iter().enumerate().map(document).collect()
     }
 
     fn rank(query: &str, texts: &[&str]) -> CandidateList {
         let ranker = LocalBm25::new(Language::English).unwrap();
-        ranker.rank(&Query::new(query).unwrap(), documents(texts)).unwrap()
+        ranker.rank(&Query::new(query).unwrap(), &documents(texts)).unwrap()
     }
 
     fn ids(list: &CandidateList) -> Vec<&str> {
@@ -183,8 +184,8 @@ mod tests {
         assert!(rank("tent", &[]).is_empty());
         let ranker = LocalBm25::new(Language::English).unwrap();
         let mut twice = documents(&["a", "b"]);
-        twice[1].id = twice[0].id.clone();
-        assert!(ranker.rank(&Query::new("a").unwrap(), twice).is_err());
+        twice[1] = Arc::clone(&twice[0]);
+        assert!(ranker.rank(&Query::new("a").unwrap(), &twice).is_err());
     }
 
     proptest! {
