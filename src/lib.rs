@@ -3,8 +3,13 @@
 //!
 //! `ARCHITECTURE.md` has the map and the life of a request.
 
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod domain;
+pub mod http;
 pub mod llm;
 pub mod pipeline;
 pub mod prompt;
 pub mod retrieve;
+pub mod telemetry;

@@ -96,6 +96,10 @@ pub struct Timing {
     pub rerank: f64,
     /// Explanations.
     pub explain: f64,
+    /// How much of it was spent waiting for the first stage's engine or an
+    /// upstream: the rest is the gateway's own.
+    #[serde(skip)]
+    pub waiting: f64,
 }
 
 impl Serialize for RankingInfo {

@@ -1,0 +1,102 @@
+//! Takes changes of the configuration and of prompts over, all or nothing.
+//!
+//! A hang-up signal reloads whatever has changed; a changed file does the same
+//! once it has been quiet for a moment. What can't be used is reported and
+//! leaves everything as it was.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::parts::{prompts_dir, serving};
+use super::watch::{Fingerprint, Watch};
+use super::{AppError, settings};
+use crate::config::{Config, ConfigSource};
+use crate::http::HttpState;
+use crate::telemetry::PROMPT_RELOAD_FAILURES_TOTAL;
+
+/// How long files have to be quiet: editors and sync tools write in steps.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// How often files are looked at where the system tells of no change.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Reloads a running gateway.
+pub(super) struct Reloader {
+    source: ConfigSource,
+    /// What the process was started with: some of it holds until its end.
+    started: Config,
+    /// What is served now.
+    current: Config,
+    state: HttpState,
+}
+
+impl Reloader {
+    pub fn new(source: ConfigSource, started: Config, state: HttpState) -> Self {
+        let current = started.clone();
+        Self { source, started, current, state }
+    }
+
+    /// Reloads on signals and changes for as long as it is polled.
+    pub async fn run(mut self) {
+        let mut hangup = match signal(SignalKind::hangup()) {
+            Ok(hangup) => hangup,
+            Err(error) => {
+                tracing::warn!(%error, "the configuration will not be reloaded");
+                return;
+            }
+        };
+        let mut seen = self.fingerprint();
+        loop {
+            // Made anew each time: a folder may have been swapped for another.
+            let mut watch = Watch::start(self.source.file(), prompts_dir(&self.current));
+            tokio::select! {
+                _ = hangup.recv() => {
+                    tracing::info!("asked to reload");
+                    seen = self.fingerprint();
+                    self.reload();
+                }
+                () = watch.changed(QUIET, LOOK) => {
+                    let now = self.fingerprint();
+                    if now != seen {
+                        seen = now;
+                        self.reload();
+                    }
+                }
+            }
+        }
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.source.file(), prompts_dir(&self.current).as_deref())
+    }
+
+    fn reload(&mut self) {
+        match self.try_reload() {
+            Ok(()) => tracing::info!("reloaded"),
+            Err(error) => {
+                if matches!(error, AppError::Prompts(_)) {
+                    metrics::counter!(PROMPT_RELOAD_FAILURES_TOTAL).increment(1);
+                }
+                tracing::error!(
+                    %error,
+                    "the change is not taken over; what was served before still is"
+                );
+            }
+        }
+    }
+
+    fn try_reload(&mut self) -> Result<(), AppError> {
+        let loaded = self.source.load()?;
+        let serving = serving(&loaded)?;
+        let waiting = self.started.needing_restart(&loaded.config);
+        if !waiting.is_empty() {
+            let keys = waiting.join(", ");
+            tracing::warn!(keys, "these changes need a restart; the others are taken over");
+        }
+        self.state.gateway().replace(serving);
+        self.state.apply(settings(&loaded.config));
+        self.current = loaded.config;
+        Ok(())
+    }
+}

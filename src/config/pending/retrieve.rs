@@ -1,0 +1,222 @@
+//! The `[retrieval]`, `[embedding]` and `[collections.NAME]` tables.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The engine and where it keeps its data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetrievalConfig {
+    /// Which engine answers.
+    pub engine: EngineKind,
+    /// Folder of the embedded engine, one folder per collection in it.
+    pub data_dir: PathBuf,
+    /// Address of a Qdrant server; refused until that engine is built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<NotBuilt>,
+    /// Key of a Qdrant server; refused until that engine is built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<NotBuilt>,
+}
+
+impl Default for RetrievalConfig {
+    fn default() -> Self {
+        Self {
+            engine: EngineKind::default(),
+            data_dir: PathBuf::from("data"),
+            url: None,
+            api_key: None,
+        }
+    }
+}
+
+/// The engines of the first stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// Qdrant in this process.
+    #[default]
+    Embedded,
+}
+
+impl<'de> Deserialize<'de> for EngineKind {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "embedded" => Ok(Self::Embedded),
+            "qdrant" => Err(serde::de::Error::custom(
+                "engine = \"qdrant\" is not built yet: use engine = \"embedded\" with data_dir",
+            )),
+            other => Err(serde::de::Error::custom(format!(
+                "unknown engine \"{other}\": use \"embedded\""
+            ))),
+        }
+    }
+}
+
+/// Where embeddings come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EmbeddingConfig {
+    /// Which encoder is used.
+    pub provider: EmbeddingProvider,
+    /// Upstream that embeds; refused until that provider is built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<NotBuilt>,
+    /// Model of the upstream; refused until that provider is built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<NotBuilt>,
+    /// Dimensions of the upstream's vectors; refused until that provider is
+    /// built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<NotBuilt>,
+}
+
+/// The encoders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EmbeddingProvider {
+    /// The model inside the binary.
+    #[default]
+    Builtin,
+}
+
+impl<'de> Deserialize<'de> for EmbeddingProvider {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "builtin" => Ok(Self::Builtin),
+            "openai" => Err(serde::de::Error::custom(
+                "provider = \"openai\" is not built yet: use provider = \"builtin\"",
+            )),
+            other => Err(serde::de::Error::custom(format!(
+                "unknown provider \"{other}\": use \"builtin\""
+            ))),
+        }
+    }
+}
+
+/// A key of the documented configuration that nothing reads yet. It has no
+/// value: reading one is an error that names the remedy, so that a setting is
+/// never silently without effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum NotBuilt {}
+
+impl<'de> Deserialize<'de> for NotBuilt {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer)?;
+        Err(serde::de::Error::custom(
+            "this key is not built yet: remove it (engine = \"embedded\" needs only data_dir, \
+             and provider = \"builtin\" needs no other key)",
+        ))
+    }
+}
+
+/// How the documents of one collection are read and indexed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CollectionConfig {
+    /// Stemming and stop words of BM25.
+    pub language: Language,
+    /// Metadata keys that filters use, with the type of their values. A value
+    /// of another type stays in the document, and filters don't see it.
+    pub indexed: BTreeMap<String, IndexType>,
+}
+
+/// Types of metadata that can be indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IndexType {
+    /// Strings that are compared whole.
+    Keyword,
+    /// Numbers.
+    Float,
+    /// Whole numbers; others are not seen by filters.
+    Integer,
+    /// `true` and `false`.
+    Bool,
+    /// RFC 3339 dates.
+    Datetime,
+}
+
+/// Languages with a Snowball stemmer and a list of stop words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "each variant is the language of its name")]
+pub enum Language {
+    /// No stemming and no stop words: for every language not listed here.
+    None,
+    Arabic,
+    Danish,
+    Dutch,
+    #[default]
+    English,
+    Finnish,
+    French,
+    German,
+    Greek,
+    Hungarian,
+    Italian,
+    Norwegian,
+    Portuguese,
+    Romanian,
+    Russian,
+    Spanish,
+    Swedish,
+    Turkish,
+}
+
+impl Language {
+    /// Every language, for tables and tests.
+    pub const ALL: [Self; 18] = [
+        Self::None,
+        Self::Arabic,
+        Self::Danish,
+        Self::Dutch,
+        Self::English,
+        Self::Finnish,
+        Self::French,
+        Self::German,
+        Self::Greek,
+        Self::Hungarian,
+        Self::Italian,
+        Self::Norwegian,
+        Self::Portuguese,
+        Self::Romanian,
+        Self::Russian,
+        Self::Spanish,
+        Self::Swedish,
+        Self::Turkish,
+    ];
+
+    /// The name as it is written in the config.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Arabic => "arabic",
+            Self::Danish => "danish",
+            Self::Dutch => "dutch",
+            Self::English => "english",
+            Self::Finnish => "finnish",
+            Self::French => "french",
+            Self::German => "german",
+            Self::Greek => "greek",
+            Self::Hungarian => "hungarian",
+            Self::Italian => "italian",
+            Self::Norwegian => "norwegian",
+            Self::Portuguese => "portuguese",
+            Self::Romanian => "romanian",
+            Self::Russian => "russian",
+            Self::Spanish => "spanish",
+            Self::Swedish => "swedish",
+            Self::Turkish => "turkish",
+        }
+    }
+}
+
+impl std::fmt::Display for Language {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
