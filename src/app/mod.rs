@@ -18,6 +18,7 @@ use crate::telemetry::{self, MetricsError};
 
 pub use parts::{check, gateway, missing_secrets, prompts_dir};
 use reload::Reloader;
+use watch::Fingerprint;
 
 /// A gateway that is bound to its address and ready to run.
 pub struct App {
@@ -26,6 +27,8 @@ pub struct App {
     state: HttpState,
     reloader: Option<Reloader>,
     started_with: Loaded,
+    /// The files as they were then.
+    seen: Fingerprint,
     limits: ConnectionLimits,
 }
 
@@ -57,6 +60,7 @@ impl App {
     /// # Errors
     /// When the configuration can't be served or the address is taken.
     pub async fn build(loaded: Loaded) -> Result<Self, AppError> {
+        let seen = Fingerprint::of(&loaded.file, prompts_dir(&loaded.config).as_deref());
         let metrics = telemetry::metrics()?;
         for missing in missing_secrets(&loaded)? {
             tracing::warn!("{missing}");
@@ -68,14 +72,14 @@ impl App {
         let listener = TcpListener::bind(wanted).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let limits = ConnectionLimits::default();
-        Ok(Self { listener, address, state, reloader: None, started_with: loaded, limits })
+        Ok(Self { listener, address, state, reloader: None, started_with: loaded, seen, limits })
     }
 
     /// Takes changes of the configuration and of prompts over while it runs.
     #[must_use]
     pub fn reloading(mut self, source: ConfigSource) -> Self {
         let (started, state) = (self.started_with.config.clone(), self.state.clone());
-        self.reloader = Some(Reloader::new(source, started, state));
+        self.reloader = Some(Reloader::new(source, started, self.seen, state));
         self
     }
 

@@ -28,13 +28,16 @@ pub(super) struct Reloader {
     started: Config,
     /// What is served now.
     current: Config,
+    /// The files as they were when they were last read.
+    seen: Fingerprint,
     state: HttpState,
 }
 
 impl Reloader {
-    pub fn new(source: ConfigSource, started: Config, state: HttpState) -> Self {
+    /// `seen` is what the files were when `started` was read.
+    pub fn new(source: ConfigSource, started: Config, seen: Fingerprint, state: HttpState) -> Self {
         let current = started.clone();
-        Self { source, started, current, state }
+        Self { source, started, current, seen, state }
     }
 
     /// Reloads on signals and changes for as long as it is polled.
@@ -46,23 +49,22 @@ impl Reloader {
                 return;
             }
         };
-        let mut seen = self.fingerprint();
         loop {
             // Made anew each time: a folder may have been swapped for another.
             let mut watch = Watch::start(self.source.file(), prompts_dir(&self.current));
+            // Looked at once the watch stands, so that nothing falls in between.
+            let now = self.fingerprint();
+            if now != self.seen {
+                self.seen = now;
+                self.reload();
+                continue;
+            }
             tokio::select! {
                 _ = hangup.recv() => {
                     tracing::info!("asked to reload");
-                    seen = self.fingerprint();
                     self.reload();
                 }
-                () = watch.changed(QUIET, LOOK) => {
-                    let now = self.fingerprint();
-                    if now != seen {
-                        seen = now;
-                        self.reload();
-                    }
-                }
+                () = watch.changed(QUIET, LOOK) => {}
             }
         }
     }

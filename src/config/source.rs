@@ -31,6 +31,8 @@ pub struct Loaded {
     pub config: Config,
     /// The environment it was read with, which also holds secrets.
     pub env: Environment,
+    /// The file that was read, or would have been if it existed.
+    pub file: PathBuf,
     document: Document,
     overrides: Vec<Override>,
 }
@@ -75,7 +77,8 @@ impl ConfigSource {
         let mut config = typed(table, &mut overrides)
             .map_err(|(path, message)| explain(&document, &overrides, &path, &message))?;
         config.server.listen = self.listen.unwrap_or(config.server.listen);
-        let loaded = Loaded { config, env: self.env.clone(), document, overrides };
+        let (env, file) = (self.env.clone(), self.file().to_owned());
+        let loaded = Loaded { config, env, file, document, overrides };
         let problems: Vec<Problem> = check::check(&loaded.config)
             .into_iter()
             .map(|(path, message)| loaded.problem_at(&path, message))
