@@ -26,7 +26,9 @@ impl Fingerprint {
         // Prompts are one folder deep.
         for entry in prompts.map(entries).unwrap_or_default() {
             if entry.is_dir() {
-                entries(&entry).iter().for_each(|file| add_file(&mut hasher, file));
+                for file in entries(&entry) {
+                    add_file(&mut hasher, &file);
+                }
             } else {
                 add_file(&mut hasher, &entry);
             }

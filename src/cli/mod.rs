@@ -68,7 +68,7 @@ pub fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     let source = ConfigSource::new(config, Environment::of_process());
     let outcome = match command {
-        Command::Serve(args) => serve::run(source, args),
+        Command::Serve(args) => serve::run(source, &args),
         Command::Index(args) => index::run(&source, &args),
         Command::Search(args) => search::run(&source, args),
         Command::Prompts(args) => prompts::run(&source, &args),

@@ -16,7 +16,7 @@ pub(super) struct Args {
     listen: Option<ListenAddress>,
 }
 
-pub(super) fn run(source: ConfigSource, args: Args) -> Outcome {
+pub(super) fn run(source: ConfigSource, args: &Args) -> Outcome {
     let source = source.listening_on(args.listen);
     let loaded = load(&source, "info")?;
     let runtime = runtime()?;

@@ -79,7 +79,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let path = error.path().to_string();
         let error = error.into_inner();
         match error.classify() {
-            Category::Data => not_the_type(path, error.to_string()),
+            Category::Data => not_the_type(&path, error.to_string()),
             Category::Io | Category::Syntax | Category::Eof => not_json(&error),
         }
     })?;
@@ -88,11 +88,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 }
 
 /// The path of a missing or repeated member ends at the object around it.
-fn not_the_type(path: String, detail: String) -> ApiError {
+fn not_the_type(path: &str, detail: String) -> ApiError {
     let named = ["missing field `", "duplicate field `"]
         .iter()
         .find_map(|start| detail.strip_prefix(start)?.split('`').next().map(str::to_owned));
-    let field = match (path.as_str(), named) {
+    let field = match (path, named) {
         (".", named) => named,
         (path, Some(name)) => Some(format!("{path}.{name}")),
         (path, None) => Some(path.to_owned()),

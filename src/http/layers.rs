@@ -44,3 +44,31 @@ fn after_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!(bytes = message.map(str::len), "a handler panicked");
     ApiError::new(ErrorCode::Internal, "the gateway has a fault; the log has more").problem("")
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn broken() {
+        panic!("a fault of ours")
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_request_and_has_an_id() {
+        let router = around_all(Router::new().route("/broken", get(broken)));
+        for _ in 0..2 {
+            let request = Request::get("/broken").header("host", "a").body(Body::empty());
+            let response = router.clone().oneshot(request.unwrap()).await.unwrap();
+            assert_eq!(response.status(), 500);
+            assert!(response.headers().contains_key("x-request-id"));
+            let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+            let text = String::from_utf8(body.to_vec()).unwrap();
+            assert!(!text.contains("a fault of ours"), "{text}");
+        }
+    }
+}

@@ -73,11 +73,12 @@ fn write_headers(headers: &mut HeaderMap, answer: &Answer) {
 }
 
 fn server_timing(timing: &Timing) -> String {
-    let Timing { total, retrieve, rerank, explain, .. } = timing;
-    let mut text = format!("retrieve;dur={retrieve:.1}, rerank;dur={rerank:.1}");
-    if *explain > 0.0 {
-        text.push_str(&format!(", explain;dur={explain:.1}"));
+    let Timing { total, retrieve, rerank, explain, .. } = *timing;
+    let mut steps = vec![("retrieve", retrieve), ("rerank", rerank)];
+    if explain > 0.0 {
+        steps.push(("explain", explain));
     }
-    text.push_str(&format!(", total;dur={total:.1}"));
-    text
+    steps.push(("total", total));
+    let steps: Vec<String> = steps.iter().map(|(step, ms)| format!("{step};dur={ms:.1}")).collect();
+    steps.join(", ")
 }

@@ -16,7 +16,7 @@ fn body() -> Value {
     })
 }
 
-fn with(extra: Value) -> Value {
+fn with(extra: &Value) -> Value {
     let mut body = body();
     for (key, value) in extra.as_object().unwrap() {
         body[key] = value.clone();
@@ -59,7 +59,7 @@ async fn answers_have_each_document_once_and_falling_scores() {
 async fn cohere_v2_has_its_shape_and_no_documents() {
     let app = TestApp::classical().await;
     // LiteLLM sends return_documents to v2 too.
-    let (_, answer) = app.ask("/v2/rerank", &with(json!({"return_documents": true}))).await;
+    let (_, answer) = app.ask("/v2/rerank", &with(&json!({"return_documents": true}))).await;
     assert_eq!(answer["meta"]["api_version"], json!({"version": "2"}));
     assert_eq!(answer["meta"]["billed_units"], json!({"search_units": 1}));
     assert_eq!(answer["meta"]["tokens"], json!({"input_tokens": 0, "output_tokens": 0}));
@@ -79,7 +79,7 @@ async fn v1_answers_with_the_fields_of_cohere_and_jina() {
     assert!(answer["results"][0].get("document").is_none());
 
     let documents = json!(["wool socks", {"text": "a tarp", "title": "Tarp", "brand": "x"}]);
-    let asked = with(json!({"documents": documents.clone(), "return_documents": true}));
+    let asked = with(&json!({"documents": documents.clone(), "return_documents": true}));
     let (_, answer) = app.ask("/v1/rerank", &asked).await;
     for result in answer["results"].as_array().unwrap() {
         let index = usize::try_from(result["index"].as_u64().unwrap()).unwrap();
@@ -99,9 +99,9 @@ async fn what_clients_send_besides_is_let_through() {
             "max_tokens_per_doc": null, "priority": 3, "relevant_spans": {"mode": "enabled"},
             "instruction": "x", "return_documents": false, "user": "u", "deadline_ms": 400,
         });
-        let (status, answer) = app.ask(route, &with(extra)).await;
+        let (status, answer) = app.ask(route, &with(&extra)).await;
         assert_eq!(status, 200, "{answer}");
-        let (status, _) = app.ask(route, &with(json!({"max_tokens_per_doc": 64}))).await;
+        let (status, _) = app.ask(route, &with(&json!({"max_tokens_per_doc": 64}))).await;
         assert_eq!(status, 200);
     }
 }
@@ -111,11 +111,11 @@ async fn top_n_cuts_the_answer() {
     let app = TestApp::classical().await;
     for route in ROUTES {
         for (top_n, expected) in [(json!(1), 1), (json!(99), 3), (json!(0), 3), (json!(null), 3)] {
-            let (_, answer) = app.ask(route, &with(json!({"top_n": top_n}))).await;
+            let (_, answer) = app.ask(route, &with(&json!({"top_n": top_n}))).await;
             assert_eq!(indexes(&answer).len(), expected, "{top_n}");
         }
         for top_n in [json!(-1), json!("2"), json!(1.5)] {
-            let (status, answer) = app.ask(route, &with(json!({"top_n": top_n}))).await;
+            let (status, answer) = app.ask(route, &with(&json!({"top_n": top_n}))).await;
             assert_eq!(status, 400);
             assert!(message(&answer).contains("top_n"), "{answer}");
         }
@@ -129,13 +129,13 @@ async fn a_model_is_a_pipeline_or_an_alias() {
         [(json!("rerank-v3.5"), "default"), (json!("second"), "second"), (json!(null), "default")]
     {
         for route in ROUTES {
-            let (status, answer) = app.ask(route, &with(json!({"model": model}))).await;
+            let (status, answer) = app.ask(route, &with(&json!({"model": model}))).await;
             assert_eq!(status, 200, "{answer}");
             assert_eq!(answer["x_rankgate"]["pipeline"], pipeline);
         }
     }
     for route in ROUTES {
-        let (status, answer) = app.ask(route, &with(json!({"model": "rerank-v9"}))).await;
+        let (status, answer) = app.ask(route, &with(&json!({"model": "rerank-v9"}))).await;
         assert_eq!(status, 404);
         assert!(message(&answer).contains("rerank-v9"), "{answer}");
         assert!(message(&answer).contains("default, second"), "{answer}");
@@ -155,7 +155,7 @@ async fn errors_are_in_the_words_that_clients_know() {
         (json!({"model": ""}), "a model parameter is required for this endpoint."),
     ] {
         for route in ROUTES {
-            let (status, answer) = app.ask(route, &with(extra.clone())).await;
+            let (status, answer) = app.ask(route, &with(&extra)).await;
             assert_eq!(status, 400);
             assert_eq!(message(&answer), expected);
             let detail = answer.get("detail").cloned();
@@ -183,12 +183,12 @@ async fn wrong_bodies_are_bad_requests_that_name_the_place() {
             (json!({"deadline_ms": 0}), "deadline_ms"),
             (json!({"deadline_ms": 600_001}), "deadline_ms"),
         ] {
-            let (status, answer) = app.ask(route, &with(extra)).await;
+            let (status, answer) = app.ask(route, &with(&extra)).await;
             assert_eq!(status, 400, "{answer}");
             assert!(message(&answer).contains(place), "{answer}");
         }
     }
-    let objects = with(json!({"documents": [{"text": "a"}]}));
+    let objects = with(&json!({"documents": [{"text": "a"}]}));
     assert_eq!(app.ask("/v2/rerank", &objects).await.0, 400, "v2 has strings only");
 }
 
@@ -197,7 +197,7 @@ async fn ten_thousand_documents_are_taken_and_no_more() {
     let app = TestApp::classical().await;
     for (n, status) in [(10_000, 200), (10_001, 400)] {
         let documents: Vec<String> = (0..n).map(|n| format!("document {n}")).collect();
-        let asked = with(json!({"documents": documents, "top_n": 2, "deadline_ms": 60_000}));
+        let asked = with(&json!({"documents": documents, "top_n": 2, "deadline_ms": 60_000}));
         let (found, answer) = app.ask("/v2/rerank", &asked).await;
         assert_eq!(found, status, "{answer}");
         if status == 200 {

@@ -162,6 +162,7 @@ impl ModelUpstream {
 /// What may be sent to a model and expected of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[allow(clippy::struct_excessive_bools)]
 pub struct Capabilities {
     /// Whether it takes `response_format` with a JSON schema. Without it the
     /// prompt's words alone ask for JSON. Default: `true`.

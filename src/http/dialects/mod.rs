@@ -118,11 +118,11 @@ impl Dialect {
         let mut response = match self {
             Self::Native => error.problem(request_id),
             Self::CohereV2 => {
-                let body = json!({ "id": request_id, "message": self.message(error) });
+                let body = json!({ "id": request_id, "message": message(error) });
                 (status, Json(body)).into_response()
             }
             Self::RerankV1 => {
-                let message = self.message(error);
+                let message = message(error);
                 let body = json!({ "id": request_id, "message": message, "detail": message });
                 (status, Json(body)).into_response()
             }
@@ -140,14 +140,14 @@ impl Dialect {
             _ => code.status(),
         }
     }
+}
 
-    /// What these APIs begin the message of a wrong value with.
-    fn message(self, error: &ApiError) -> String {
-        match (error.code, &error.field) {
-            // They call it `model`, which the text says by itself.
-            (ErrorCode::UnknownPipeline, _) => error.detail.clone(),
-            (ErrorCode::InvalidValue, Some(_)) => format!("invalid request: {}", error.message()),
-            _ => error.message(),
-        }
+/// A text as these APIs write it.
+fn message(error: &ApiError) -> String {
+    match (error.code, &error.field) {
+        // They call it `model`, which the text says by itself.
+        (ErrorCode::UnknownPipeline, _) => error.detail.clone(),
+        (ErrorCode::InvalidValue, Some(_)) => format!("invalid request: {}", error.message()),
+        _ => error.message(),
     }
 }

@@ -164,3 +164,95 @@ impl<'a> SearchAnswer<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::{CacheOutcome, Outcome, ScoreKind};
+    use crate::pipeline::RankedResult;
+
+    fn nothing<T: Default>() -> T {
+        T::default()
+    }
+
+    fn answer() -> Answer {
+        let metadata = json!({"price": 90}).as_object().cloned().unwrap();
+        let document = Document {
+            id: DocId::new("doc-17").unwrap(),
+            title: "Tarp".into(),
+            text: "For one person".into(),
+            metadata,
+        };
+        Answer {
+            id: "req-1".into(),
+            results: vec![RankedResult {
+                index: 7,
+                rank: 1,
+                first_stage_rank: 8,
+                relevance_score: 0.97,
+                scores: FirstStageScores { bm25: Some(11.5), dense: None, fusion: Some(0.5) },
+                document: Arc::new(document),
+            }],
+            ranking: RankingInfo {
+                outcome: Outcome::Llm,
+                cache: CacheOutcome::Miss,
+                pipeline: "default".into(),
+                strategy: StrategyName::Single,
+                prompt: Some("rerank-listwise@v1".into()),
+                prompt_sha256: Some("0f".into()),
+                model: Some("gpt-5-mini".into()),
+                score_kind: ScoreKind::Ordinal,
+                calls: 1,
+                failed_calls: 0,
+                rounds: 1,
+                coverage: 1.0,
+                repairs: nothing(),
+                degraded: None,
+            },
+            usage: Usage { input_tokens: 10, output_tokens: 2, cost_usd: 0.5 },
+            timing: Timing { total: 3.5, retrieve: 1.0, rerank: 2.0, ..Timing::default() },
+        }
+    }
+
+    #[test]
+    fn an_answer_has_the_shape_of_the_contract() {
+        let answer = answer();
+        let shown = serde_json::to_value(SearchAnswer::of(&answer)).unwrap();
+        let expected = json!({
+            "id": "req-1",
+            "results": [{
+                "id": "doc-17", "rank": 1, "first_stage_rank": 8, "relevance_score": 0.97,
+                "scores": {"bm25": 11.5, "fusion": 0.5},
+                "document": {
+                    "title": "Tarp", "text": "For one person", "metadata": {"price": 90},
+                },
+            }],
+            "ranking": {
+                "status": "llm", "reason": null, "cache": "miss", "pipeline": "default",
+                "strategy": "single", "prompt": "rerank-listwise@v1", "prompt_sha256": "0f",
+                "model": "gpt-5-mini", "score_kind": "ordinal", "calls": 1, "failed_calls": 0,
+                "rounds": 1, "coverage": 1.0,
+                "repairs": {"missing": 0, "duplicate": 0, "unknown": 0},
+            },
+            "usage": {"input_tokens": 10, "output_tokens": 2, "cost_usd": 0.5},
+            "timing_ms": {"total": 3.5, "retrieve": 1.0, "rerank": 2.0, "explain": 0.0},
+        });
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn an_answer_carries_its_headers() {
+        let answer = answer();
+        let response = ranked::respond(&answer, &SearchAnswer::of(&answer)).unwrap();
+        let header = |name: &str| response.headers().get(name).map(|v| v.to_str().unwrap());
+        assert_eq!(header("x-rankgate-status"), Some("llm"));
+        assert_eq!(header("x-rankgate-reason"), None);
+        assert_eq!(header("x-rankgate-prompt"), Some("rerank-listwise@v1"));
+        assert_eq!(
+            header("server-timing"),
+            Some("retrieve;dur=1.0, rerank;dur=2.0, total;dur=3.5")
+        );
+    }
+}
