@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use moka::future::Cache;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{Candidate, Query, Ranking, Repairs, StrategyName, TenantId};
 
 /// The `[cache]` table.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheConfig {
     /// Memory for cached rankings; 0 switches the cache off.

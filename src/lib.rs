@@ -3,11 +3,16 @@
 //!
 //! `ARCHITECTURE.md` has the map and the life of a request.
 
+pub mod app;
 pub mod cache;
+pub mod cli;
+pub mod config;
 pub mod domain;
+pub mod http;
 pub mod llm;
 pub mod pipeline;
 pub mod prompt;
 pub mod rerank;
 pub mod retrieve;
 pub mod secret;
+pub mod telemetry;

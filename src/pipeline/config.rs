@@ -9,13 +9,14 @@ use crate::prompt::Task;
 use crate::retrieve::RetrievalMode;
 
 /// One named configuration of retrieval, strategy, prompt, model and deadline.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PipelineConfig {
     /// Other names that requests may use.
     pub aliases: Vec<String>,
     /// Collection that search retrieves from; without one the pipeline only
     /// reranks.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub collection: Option<String>,
     /// The first stage.
     pub retrieve: RetrieveConfig,
@@ -26,11 +27,14 @@ pub struct PipelineConfig {
     /// Documents a call.
     pub window: usize,
     /// Most calls a request may make; absent: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u32>,
     /// The prompt, or one by task; absent: none, which only strategy `none`
     /// can do with.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<PromptChoice>,
     /// Name of a model; absent: every ranking is classical.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// Time to the complete answer in milliseconds, 1 to 600000.
     pub deadline_ms: u64,
@@ -74,7 +78,7 @@ impl Default for RetrieveConfig {
 }
 
 /// `prompt = "name@v1"`, or a table by task.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum PromptChoice {
     /// One prompt for the strategy's task.

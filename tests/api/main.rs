@@ -1,7 +1,14 @@
-//! Black-box tests against real servers, in one binary.
+//! Black-box tests against real servers, in one binary: a real gateway on a
+//! port of its own, asked over HTTP, and upstreams that are real servers too.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod app;
+mod connections;
 mod fake_llm;
+mod lists;
 mod llm;
+mod native;
 mod raw_upstream;
+mod reload;
+mod rerank;

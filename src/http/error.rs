@@ -1,0 +1,162 @@
+//! Every error that a client can see, in one table.
+//!
+//! Use [`ErrorCode::InvalidValue`] for a body that is JSON and asks for
+//! something that can't be, [`ErrorCode::UnknownPipeline`] for a name that
+//! isn't there, and [`ErrorCode::FirstStage`] for a search whose first stage
+//! gave nothing. An LLM's failure is none of these: it is part of an answer.
+//! What went wrong inside is for the log; a client is told what it can do.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use problem_details::ProblemDetails;
+use serde::Serialize;
+
+use crate::pipeline::RequestError;
+use crate::retrieve::RetrieveError;
+
+/// What went wrong, as clients and metrics name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ErrorCode {
+    BadHost,
+    InvalidJson,
+    IncompleteBody,
+    NotFound,
+    UnknownPipeline,
+    MethodNotAllowed,
+    SlowBody,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    InvalidValue,
+    NotBuilt,
+    TooManyRequests,
+    Internal,
+    FirstStage,
+}
+
+impl ErrorCode {
+    /// Status, code and title.
+    const fn row(self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::BadHost => (S::BAD_REQUEST, "bad_host", "The host is not clear"),
+            Self::InvalidJson => (S::BAD_REQUEST, "invalid_json", "The body is not JSON"),
+            Self::IncompleteBody => {
+                (S::BAD_REQUEST, "incomplete_body", "The body did not come to its end")
+            }
+            Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing here"),
+            Self::UnknownPipeline => {
+                (S::NOT_FOUND, "unknown_pipeline", "There is no such pipeline")
+            }
+            Self::MethodNotAllowed => {
+                (S::METHOD_NOT_ALLOWED, "method_not_allowed", "The route has another method")
+            }
+            Self::SlowBody => (S::REQUEST_TIMEOUT, "slow_body", "The body took too long"),
+            Self::BodyTooLarge => (S::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large"),
+            Self::UnsupportedMediaType => {
+                (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is not JSON")
+            }
+            Self::InvalidValue => {
+                (S::UNPROCESSABLE_ENTITY, "invalid_value", "The request can't be served")
+            }
+            Self::NotBuilt => {
+                (S::UNPROCESSABLE_ENTITY, "not_built", "This release can't do that yet")
+            }
+            Self::TooManyRequests => {
+                (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests")
+            }
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The gateway has a fault"),
+            Self::FirstStage => {
+                (S::SERVICE_UNAVAILABLE, "first_stage", "The first stage gave no candidates")
+            }
+        }
+    }
+
+    /// The status in the native routes. Dialects may have another.
+    pub const fn status(self) -> StatusCode {
+        self.row().0
+    }
+
+    /// The word for metrics, logs and problem types.
+    pub const fn as_str(self) -> &'static str {
+        self.row().1
+    }
+}
+
+/// An error with what the client needs to mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ApiError {
+    pub code: ErrorCode,
+    /// What is wrong and what would be right.
+    pub detail: String,
+    /// The field of the body, or the header, that it is about.
+    pub field: Option<String>,
+}
+
+impl ApiError {
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), field: None }
+    }
+
+    /// A value that can't be.
+    pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidValue, detail).about(field)
+    }
+
+    /// The same about a field.
+    pub fn about(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// The field and what is wrong with it, in one text.
+    pub fn message(&self) -> String {
+        match &self.field {
+            Some(field) => format!("{field}: {}", self.detail),
+            None => self.detail.clone(),
+        }
+    }
+
+    /// RFC 9457.
+    pub fn problem(&self, request_id: &str) -> Response {
+        #[derive(Serialize)]
+        struct Extensions<'a> {
+            code: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            field: Option<&'a str>,
+            request_id: &'a str,
+        }
+        let (status, code, title) = self.code.row();
+        let problem = ProblemDetails::new().with_status(status).with_title(title);
+        problem
+            .with_detail(self.detail.as_str())
+            .with_extensions(Extensions { code, field: self.field.as_deref(), request_id })
+            .into_response()
+    }
+}
+
+impl From<RequestError> for ApiError {
+    fn from(error: RequestError) -> Self {
+        let text = error.to_string();
+        match error {
+            RequestError::UnknownPipeline { .. } => {
+                Self::new(ErrorCode::UnknownPipeline, text).about("pipeline")
+            }
+            RequestError::NoCollection(_) => Self::invalid("pipeline", text),
+            RequestError::UnknownPrompt(_) | RequestError::WrongTask { .. } => {
+                Self::invalid("prompt", text)
+            }
+            RequestError::NoPrompt { .. } => Self::invalid("strategy", text),
+            RequestError::Duplicate(_) => Self::invalid("documents", text),
+            RequestError::Retrieve(RetrieveError::Filter(invalid)) => {
+                Self::invalid(format!("filter{}", invalid.path), invalid.problem)
+            }
+            RequestError::Retrieve(RetrieveError::Engine(_)) => {
+                tracing::error!(error = text, "the first stage failed");
+                Self::new(ErrorCode::FirstStage, "the first stage failed")
+            }
+            RequestError::Retrieve(RetrieveError::NoCollection(_) | RetrieveError::Deadline) => {
+                Self::new(ErrorCode::FirstStage, text)
+            }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! `POST /v1/search`: retrieve, rank, answer.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::domain::{DocId, Document, FirstStageScores, Query, StrategyName, Usage};
+use crate::http::arrival::Arrival;
+use crate::http::dialects::Dialect;
+use crate::http::error::{ApiError, ErrorCode};
+use crate::http::state::HttpState;
+use crate::http::{body, deadline, ranked};
+use crate::pipeline::{Answer, Asked, RankingInfo, SearchRequest, Timing};
+use crate::retrieve::Filter;
+
+/// Results where a request doesn't say how many.
+const DEFAULT_TOP_N: u64 = 10;
+
+/// Most results and candidates that a request may ask for.
+const MAX_COUNT: u64 = 10_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SearchBody {
+    query: String,
+    pipeline: Option<String>,
+    top_n: Option<u64>,
+    candidates: Option<u64>,
+    #[serde(default)]
+    filter: Option<Map<String, Value>>,
+    #[serde(default)]
+    context: Option<Map<String, Value>>,
+    strategy: Option<String>,
+    prompt: Option<String>,
+    explain: Option<bool>,
+    stream: Option<bool>,
+    /// A unit for experiments, which this release doesn't have: read so that
+    /// clients may send it, and never logged.
+    #[expect(dead_code, reason = "nothing uses it yet")]
+    user: Option<String>,
+    deadline_ms: Option<u64>,
+}
+
+/// Retrieves, ranks and answers.
+pub(in crate::http) async fn search(
+    State(state): State<HttpState>,
+    arrival: Arrival,
+    request: Request,
+) -> Response {
+    let id = Arc::clone(&arrival.id);
+    match answer(&state, arrival, request).await {
+        Ok(response) => response,
+        Err(error) => Dialect::Native.error(&error, &id),
+    }
+}
+
+async fn answer(
+    state: &HttpState,
+    arrival: Arrival,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let headers = request.headers().clone();
+    let body: SearchBody = body::object(request, state.max_body()).await?;
+    let deadline = deadline::read(&headers, body.deadline_ms)?;
+    let request = read(body, &arrival, deadline)?;
+    let answer = state.gateway().search(request).await?;
+    ranked::respond(&answer, &SearchAnswer::of(&answer))
+}
+
+fn read(
+    body: SearchBody,
+    arrival: &Arrival,
+    deadline: Option<std::time::Duration>,
+) -> Result<SearchRequest, ApiError> {
+    for (field, wanted) in [("explain", body.explain), ("stream", body.stream)] {
+        if wanted == Some(true) {
+            let detail = format!("{field} is not built yet: leave it out or send false");
+            return Err(ApiError::new(ErrorCode::NotBuilt, detail).about(field));
+        }
+    }
+    let query =
+        Query::new(&body.query).map_err(|error| ApiError::invalid("query", error.to_string()))?;
+    let strategy = body
+        .strategy
+        .map(|name| name.parse::<StrategyName>())
+        .transpose()
+        .map_err(|error| ApiError::invalid("strategy", error.to_string()))?;
+    let filter = Filter::parse(&body.filter.unwrap_or_default())
+        .map_err(|invalid| ApiError::invalid(format!("filter{}", invalid.path), invalid.problem))?;
+    let top_n = count("top_n", body.top_n.unwrap_or(DEFAULT_TOP_N))?;
+    let candidates = body.candidates.map(|n| count("candidates", n)).transpose()?;
+    let asked = Asked {
+        id: arrival.id.to_string(),
+        received: arrival.at,
+        pipeline: body.pipeline,
+        query,
+        top_n: Some(top_n),
+        deadline,
+        strategy,
+        prompt: body.prompt,
+        context: body.context.unwrap_or_default(),
+    };
+    Ok(SearchRequest { asked, candidates, filter })
+}
+
+fn count(field: &str, n: u64) -> Result<usize, ApiError> {
+    match usize::try_from(n) {
+        Ok(count) if (1..=MAX_COUNT).contains(&n) => Ok(count),
+        _ => Err(ApiError::invalid(field, format!("write a number of 1 to {MAX_COUNT}"))),
+    }
+}
+
+/// The answer in the contract's shape.
+#[derive(Serialize)]
+pub struct SearchAnswer<'a> {
+    id: &'a str,
+    results: Vec<SearchResult<'a>>,
+    ranking: &'a RankingInfo,
+    usage: &'a Usage,
+    timing_ms: &'a Timing,
+}
+
+#[derive(Serialize)]
+struct SearchResult<'a> {
+    id: &'a DocId,
+    rank: usize,
+    first_stage_rank: usize,
+    relevance_score: f64,
+    scores: FirstStageScores,
+    document: DocumentView<'a>,
+}
+
+#[derive(Serialize)]
+struct DocumentView<'a> {
+    title: &'a str,
+    text: &'a str,
+    metadata: &'a Map<String, Value>,
+}
+
+impl<'a> SearchAnswer<'a> {
+    /// The view of an answer.
+    #[must_use]
+    pub fn of(answer: &'a Answer) -> Self {
+        let result = |result: &'a crate::pipeline::RankedResult| {
+            let Document { id, title, text, metadata } = &*result.document;
+            SearchResult {
+                id,
+                rank: result.rank,
+                first_stage_rank: result.first_stage_rank,
+                relevance_score: result.relevance_score,
+                scores: result.scores,
+                document: DocumentView { title, text, metadata },
+            }
+        };
+        Self {
+            id: &answer.id,
+            results: answer.results.iter().map(result).collect(),
+            ranking: &answer.ranking,
+            usage: &answer.usage,
+            timing_ms: &answer.timing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::{CacheOutcome, Outcome, ScoreKind};
+    use crate::pipeline::RankedResult;
+
+    fn nothing<T: Default>() -> T {
+        T::default()
+    }
+
+    fn answer() -> Answer {
+        let metadata = json!({"price": 90}).as_object().cloned().unwrap();
+        let document = Document {
+            id: DocId::new("doc-17").unwrap(),
+            title: "Tarp".into(),
+            text: "For one person".into(),
+            metadata,
+        };
+        Answer {
+            id: "req-1".into(),
+            results: vec![RankedResult {
+                index: 7,
+                rank: 1,
+                first_stage_rank: 8,
+                relevance_score: 0.97,
+                scores: FirstStageScores { bm25: Some(11.5), dense: None, fusion: Some(0.5) },
+                document: Arc::new(document),
+            }],
+            ranking: RankingInfo {
+                outcome: Outcome::Llm,
+                cache: CacheOutcome::Miss,
+                pipeline: "default".into(),
+                strategy: StrategyName::Single,
+                prompt: Some("rerank-listwise@v1".into()),
+                prompt_sha256: Some("0f".into()),
+                model: Some("gpt-5-mini".into()),
+                score_kind: ScoreKind::Ordinal,
+                calls: 1,
+                failed_calls: 0,
+                rounds: 1,
+                coverage: 1.0,
+                repairs: nothing(),
+                degraded: None,
+            },
+            usage: Usage { input_tokens: 10, output_tokens: 2, cost_usd: 0.5 },
+            timing: Timing { total: 3.5, retrieve: 1.0, rerank: 2.0, ..Timing::default() },
+        }
+    }
+
+    #[test]
+    fn an_answer_has_the_shape_of_the_contract() {
+        let answer = answer();
+        let shown = serde_json::to_value(SearchAnswer::of(&answer)).unwrap();
+        let expected = json!({
+            "id": "req-1",
+            "results": [{
+                "id": "doc-17", "rank": 1, "first_stage_rank": 8, "relevance_score": 0.97,
+                "scores": {"bm25": 11.5, "fusion": 0.5},
+                "document": {
+                    "title": "Tarp", "text": "For one person", "metadata": {"price": 90},
+                },
+            }],
+            "ranking": {
+                "status": "llm", "reason": null, "cache": "miss", "pipeline": "default",
+                "strategy": "single", "prompt": "rerank-listwise@v1", "prompt_sha256": "0f",
+                "model": "gpt-5-mini", "score_kind": "ordinal", "calls": 1, "failed_calls": 0,
+                "rounds": 1, "coverage": 1.0,
+                "repairs": {"missing": 0, "duplicate": 0, "unknown": 0},
+            },
+            "usage": {"input_tokens": 10, "output_tokens": 2, "cost_usd": 0.5},
+            "timing_ms": {"total": 3.5, "retrieve": 1.0, "rerank": 2.0, "explain": 0.0},
+        });
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn an_answer_carries_its_headers() {
+        let answer = answer();
+        let response = ranked::respond(&answer, &SearchAnswer::of(&answer)).unwrap();
+        let header = |name: &str| response.headers().get(name).map(|v| v.to_str().unwrap());
+        assert_eq!(header("x-rankgate-status"), Some("llm"));
+        assert_eq!(header("x-rankgate-reason"), None);
+        assert_eq!(header("x-rankgate-prompt"), Some("rerank-listwise@v1"));
+        assert_eq!(
+            header("server-timing"),
+            Some("retrieve;dur=1.0, rerank;dur=2.0, total;dur=3.5")
+        );
+    }
+}

@@ -1,0 +1,215 @@
+//! The program as a user runs it: output, exit status and signals.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+const CLASSICAL: &str = "[pipelines.default]\nstrategy = \"none\"\n";
+
+/// A folder to run in, with a configuration where the program looks for it.
+fn folder(config: Option<&str>) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    if let Some(config) = config {
+        std::fs::create_dir(dir.path().join("config")).unwrap();
+        std::fs::write(dir.path().join("config/rankgate.toml"), config).unwrap();
+    }
+    dir
+}
+
+fn command(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rankgate"));
+    command.current_dir(dir).args(arguments).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn run(dir: &Path, arguments: &[&str]) -> Output {
+    command(dir, arguments).output().unwrap()
+}
+
+fn texts(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn bad_usage_ends_with_2_and_says_why_on_stderr() {
+    let dir = folder(Some(CLASSICAL));
+    for arguments in [
+        &["nonsense"][..],
+        &[],
+        &["search"],
+        &["search", "tent", "--top-n", "0"],
+        &["serve", "--listen", "8080"],
+        &["index", "--collection", "c"],
+    ] {
+        let (status, out, err) = texts(&run(dir.path(), arguments));
+        assert_eq!((status, out.as_str()), (2, ""), "{arguments:?}: {err}");
+        assert!(!err.is_empty());
+    }
+    let (status, out, _) = texts(&run(dir.path(), &["--help"]));
+    assert!(status == 0 && out.contains("serve"), "{out}");
+}
+
+#[test]
+fn a_configuration_is_checked_and_shown() {
+    let dir = folder(Some(CLASSICAL));
+    let (status, out, err) = texts(&run(dir.path(), &["config", "check"]));
+    assert_eq!(status, 0, "{err}");
+    assert!(out.contains("config/rankgate.toml: fine"), "{out}");
+    let (status, out, _) = texts(&run(dir.path(), &["config", "show"]));
+    assert_eq!(status, 0);
+    let shown: toml::Table = toml::from_str(&out).unwrap();
+    assert_eq!(shown["server"]["listen"].as_str(), Some("127.0.0.1:8080"));
+    assert_eq!(shown["pipelines"]["default"]["strategy"].as_str(), Some("none"));
+}
+
+#[test]
+fn a_wrong_configuration_ends_every_command_with_2() {
+    let dir = folder(Some("[pipelines.default]\nstrategy = \"none\"\nwindow = \"many\"\n"));
+    for arguments in [
+        &["config", "check"][..],
+        &["config", "show"],
+        &["serve"],
+        &["search", "tent"],
+        &["search", "tent", "--json"],
+        &["index", "--collection", "c", "--data", "d"],
+    ] {
+        let (status, out, err) = texts(&run(dir.path(), arguments));
+        assert_eq!((status, out.as_str()), (2, ""), "{arguments:?}");
+        let place = "config/rankgate.toml:3:10: pipelines.default.window: ";
+        assert!(err.contains(place), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_secret_that_is_missing_is_a_warning_and_one_in_the_file_an_error() {
+    let upstream = "[upstreams.u]\nbase_url = \"http://127.0.0.1:1/v1\"\n";
+    let named = format!("{CLASSICAL}{upstream}api_key = {{ env = \"NOT_SET\" }}\n");
+    let dir = folder(Some(&named));
+    let (status, _, err) = texts(&run(dir.path(), &["config", "check"]));
+    assert_eq!(status, 0, "{err}");
+    assert!(err.contains("upstreams.u.api_key") && err.contains("NOT_SET"), "{err}");
+    let literal = format!("{CLASSICAL}{upstream}api_key = \"sk-secret\"\n");
+    let dir = folder(Some(&literal));
+    for arguments in [&["config", "check"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+        let (status, out, err) = texts(&run(dir.path(), arguments));
+        assert_eq!(status, 2, "{err}");
+        assert!(err.contains("upstreams.u.api_key"), "{err}");
+        assert!(!format!("{out}{err}").contains("sk-secret"), "{err}");
+    }
+}
+
+#[test]
+fn without_a_file_the_key_of_an_api_is_enough() {
+    let dir = folder(None);
+    let (status, _, err) = texts(&run(dir.path(), &["config", "show"]));
+    assert_eq!(status, 2);
+    assert!(err.contains("config/rankgate.toml") && err.contains("OPENAI_API_KEY"), "{err}");
+    let mut command = command(dir.path(), &["config", "show"]);
+    command.env("OPENAI_API_KEY", "sk-secret").env("RANKGATE_MODEL", "qwen");
+    command.env("OPENAI_BASE_URL", "http://127.0.0.1:9/v1");
+    let (status, out, err) = texts(&command.output().unwrap());
+    assert_eq!(status, 0, "{err}");
+    assert!(!out.contains("sk-secret"), "{out}");
+    let shown: toml::Table = toml::from_str(&out).unwrap();
+    assert_eq!(shown["models"]["default"]["model"].as_str(), Some("qwen"));
+    let base_url = shown["upstreams"]["openai"]["base_url"].as_str();
+    assert_eq!(base_url, Some("http://127.0.0.1:9/v1"));
+    assert!(shown["pipelines"]["default"].get("collection").is_none());
+}
+
+#[test]
+fn prompts_are_checked_by_their_folder() {
+    let dir = folder(None);
+    let (status, _, err) = texts(&run(dir.path(), &["prompts", "check"]));
+    assert_eq!(status, 2, "there is no folder: {err}");
+    std::fs::create_dir_all(dir.path().join("prompts/broken")).unwrap();
+    std::fs::write(dir.path().join("prompts/broken/v1.md"), "no front matter").unwrap();
+    let (status, _, err) = texts(&run(dir.path(), &["prompts", "check"]));
+    assert_eq!(status, 1, "{err}");
+    assert!(err.contains("broken"), "{err}");
+    let (status, out, _) = texts(&run(dir.path(), &["prompts", "check", "--json"]));
+    assert_eq!(status, 1);
+    let found: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(found["problems"].as_array().unwrap().len(), 1);
+}
+
+/// A server of the program's own, ended with the test.
+struct Server {
+    child: Child,
+    log: BufReader<std::process::ChildStderr>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn start(dir: &Path) -> Self {
+        let mut command = command(dir, &["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        Self { child, log }
+    }
+
+    /// The next log line with this text; all lines are JSON, since there is no
+    /// terminal.
+    fn line(&mut self, part: &str) -> serde_json::Value {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            let read = self.log.read_line(&mut line).unwrap();
+            assert!(read > 0, "the log ended without {part:?}");
+            let json: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if line.contains(part) {
+                return json;
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    }
+}
+
+#[test]
+fn a_server_says_where_it_listens_reloads_and_ends_in_order() {
+    let dir = folder(Some(CLASSICAL));
+    let mut server = Server::start(dir.path());
+    let line = server.line("\"listening\"");
+    let address = line["address"].as_str().unwrap();
+    assert!(address.starts_with("127.0.0.1:") && !address.ends_with(":0"), "{line}");
+    std::net::TcpStream::connect(address).unwrap();
+
+    server.signal("-HUP");
+    server.line("\"reloaded\"");
+    std::fs::write(dir.path().join("config/rankgate.toml"), "[keys.a]\n").unwrap();
+    let line = server.line("not taken over");
+    assert!(line["error"].as_str().unwrap().contains("not built yet"), "{line}");
+    std::net::TcpStream::connect(address).unwrap();
+    let moved = format!("{CLASSICAL}[server]\nlisten = \"127.0.0.1:1\"\n[cache]\nttl = \"5m\"\n");
+    std::fs::write(dir.path().join("config/rankgate.toml"), moved).unwrap();
+    let line = server.line("need a restart");
+    assert_eq!(line["keys"], "[cache]", "the command line says where to listen");
+
+    server.signal("-TERM");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let dir = folder(Some(CLASSICAL));
+    let (status, _, err) = texts(&run(dir.path(), &["serve", "--listen", &address]));
+    assert_eq!(status, 2, "{err}");
+    assert!(err.contains("server.listen") && err.contains(&address), "{err}");
+}
