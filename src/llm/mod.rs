@@ -19,6 +19,7 @@ pub mod metrics;
 mod model;
 mod models;
 mod retry;
+mod retry_budget;
 mod stack;
 mod times;
 pub mod tokens;

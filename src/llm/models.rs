@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tower::retry::budget::TpsBudget;
+use tokio::time::Instant;
 
 use super::client::{Endpoint, InvalidHeader, ModelClient};
 use super::config::{ModelConfig, UpstreamConfig};
 use super::in_flight::InFlight;
 use super::model::Prices;
-use super::retry::{self, Target};
+use super::retry::Target;
+use super::retry_budget::RetryBudget;
 use super::{ChatModel, ModelSpec, UpstreamModel, stack, transport};
 use crate::secret::SecretError;
 
@@ -105,7 +106,7 @@ struct Upstream {
     config: UpstreamConfig,
     endpoint: Endpoint,
     http: reqwest::Client,
-    budget: Arc<TpsBudget>,
+    budget: Arc<RetryBudget>,
 }
 
 impl Upstream {
@@ -138,7 +139,8 @@ impl Upstream {
         let http = transport::http_client(config)
             .map_err(|error| wrong(key("base_url"), format!("no HTTP client: {error}")))?;
         let name = Arc::from(name);
-        Ok(Ok(Self { name, config: config.clone(), endpoint, http, budget: retry::budget() }))
+        let budget = Arc::new(RetryBudget::new(Instant::now()));
+        Ok(Ok(Self { name, config: config.clone(), endpoint, http, budget }))
     }
 }
 

@@ -480,8 +480,8 @@ fn the_competent_upstream_orders_and_grades_by_its_taste() {
     let listwise = received(&format!("{PASSAGES}Reply with {{\"ranking\": [label]}}"));
     assert_eq!(content(competent(&listwise, &tents)), "{\"ranking\":[1,2]}");
     let graded = received(&format!("{PASSAGES}Reply with {{\"scores\": []}}"));
-    let grades = "{\"scores\":[{\"id\":2,\"grade\":1},{\"id\":1,\"grade\":8}]}";
-    assert_eq!(content(competent(&graded, &tents)), grades);
+    let by_taste = "{\"scores\":[{\"id\":2,\"grade\":1},{\"id\":1,\"grade\":8}]}";
+    assert_eq!(content(competent(&graded, &tents)), by_taste);
 }
 
 #[test]
