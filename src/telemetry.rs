@@ -53,7 +53,8 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// What is never logged, whatever the filter says: a client that prints whole
 /// replies when it can't read them, and an engine's warnings about flags that
 /// only a server of its own sets.
-const SILENCED: [&str; 2] = ["async_openai=off", "qdrant_edge::common::flags=off"];
+const SILENCED: [&str; 3] =
+    ["async_openai=off", "qdrant_edge::common::flags=off", "qdrant_edge::common::mmap=error"];
 
 /// Starts logging. `filter` is in the form of `RUST_LOG`; where it is absent,
 /// `default` is used. A second call changes nothing.

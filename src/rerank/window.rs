@@ -78,7 +78,7 @@ impl Asker {
     /// [`Failure::ContextOverflow`] where not even one passage fits the model,
     /// [`Failure::MalformedOutput`] where the template fails on these values.
     pub(super) fn ask(&self, window: &Window, salt: u64) -> Result<Ask, Failure> {
-        let reply_tokens = reply_tokens(self.prompt.task(), window.wanted);
+        let reply_tokens = self.reply_tokens(window.wanted);
         let (members, passage_tokens) = self.fit(&window.members, reply_tokens)?;
         let labels = self.shuffled_labels(members.len(), salt);
         let messages = self.render(&members, &labels, passage_tokens, window.wanted)?;
@@ -115,6 +115,19 @@ impl Asker {
         }
         let each = (room / fitting).saturating_sub(PASSAGE_OVERHEAD).clamp(floor, budget);
         Ok((members[..fitting].to_vec(), each))
+    }
+
+    /// Tokens that a reply may take: what its labels need, with some room.
+    /// Models that enforce a schema stop by themselves; others are stopped
+    /// here. Where a probability is read, the first token says everything.
+    fn reply_tokens(&self, wanted: usize) -> u32 {
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX / 64);
+        match self.prompt.task() {
+            Task::Pointwise if self.model.spec().logprobs => 1,
+            Task::Pointwise => REPLY_HEADROOM,
+            Task::Graded => REPLY_HEADROOM + wanted * 20,
+            _ => REPLY_HEADROOM + wanted * 6,
+        }
     }
 
     fn shuffled_labels(&self, n: usize, salt: u64) -> Vec<usize> {
@@ -207,16 +220,5 @@ impl Reader {
         let unranked =
             self.by_label.iter().copied().filter(|member| !ranked.contains(member)).collect();
         Read { order: PartialOrder { ranked, unranked, grades }, repairs }
-    }
-}
-
-/// Tokens that a reply may take: what its labels need, with some room. Models
-/// that enforce a schema stop by themselves; others are stopped here.
-fn reply_tokens(task: Task, wanted: usize) -> u32 {
-    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX / 64);
-    match task {
-        Task::Pointwise => 4,
-        Task::Graded => REPLY_HEADROOM + wanted * 20,
-        _ => REPLY_HEADROOM + wanted * 6,
     }
 }

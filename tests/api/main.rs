@@ -6,9 +6,11 @@
 mod app;
 mod connections;
 mod fake_llm;
+mod faults;
 mod lists;
 mod llm;
 mod native;
+mod ranked;
 mod raw_upstream;
 mod reload;
 mod rerank;
