@@ -1,4 +1,9 @@
 //! BM25 over the documents that a request brings, with no engine.
+//!
+//! Callers send documents in the order of a first stage of their own, or in
+//! no order at all, and don't say which. So the given order is a prior that
+//! is strong at its top and weak below it: BM25 as a share of the best score,
+//! plus [`PRIOR`]` / log2(1 + rank)`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,6 +13,10 @@ use super::{Language, fuse};
 use crate::domain::{
     Candidate, CandidateList, Document, DuplicateCandidate, FirstStageScores, Query,
 };
+
+/// Weight of the given order's first document, where the best BM25 score
+/// weighs 1.
+const PRIOR: f64 = 0.5;
 
 /// Orders documents by BM25 and the order in which they were given. Rarity
 /// and average length come from these documents alone.
@@ -42,10 +51,9 @@ impl LocalBm25 {
         documents: &[Arc<Document>],
     ) -> Result<CandidateList, DuplicateCandidate> {
         let scores = self.scores(query, documents);
-        let by_bm25 = matched(&scores);
-        let given: Vec<(usize, f32)> = (0..documents.len()).map(|index| (index, 0.0)).collect();
-        let fused = fuse::reciprocal_rank(&[&by_bm25, &given]);
-        let candidates = fused
+        let mut order = blended(&scores);
+        fuse::order(&mut order);
+        let candidates = order
             .into_iter()
             .filter_map(|(index, fusion)| {
                 let document = Arc::clone(documents.get(index)?);
@@ -110,12 +118,16 @@ impl Counts {
     }
 }
 
-/// Positions with a score, best first; ties keep the given order.
-fn matched(scores: &[Option<f32>]) -> Vec<(usize, f32)> {
-    let mut matched: Vec<_> =
-        scores.iter().enumerate().filter_map(|(i, score)| Some((i, (*score)?))).collect();
-    fuse::order(&mut matched);
-    matched
+/// Each position with BM25 and the given order in one number.
+fn blended(scores: &[Option<f32>]) -> Vec<(usize, f32)> {
+    let best = scores.iter().flatten().copied().fold(0.0, f32::max);
+    let blend = |(index, score): (usize, &Option<f32>)| {
+        let share = score.filter(|_| best > 0.0).map_or(0.0, |score| f64::from(score / best));
+        #[expect(clippy::cast_possible_truncation, reason = "scores are shown as f32")]
+        let blended = (share + PRIOR / ((index + 2) as f64).log2()) as f32;
+        (index, blended)
+    };
+    scores.iter().enumerate().map(blend).collect()
 }
 
 #[cfg(test)]
@@ -161,6 +173,17 @@ mod tests {
             assert_eq!(ids(&list), ["0", "1", "2", "3"]);
             assert!(list.iter().all(|candidate| candidate.scores.bm25.is_none()));
         }
+    }
+
+    #[test]
+    fn the_top_of_the_given_order_weighs_and_its_tail_hardly() {
+        // A weak match in the first place stays before a slightly better one,
+        // and a clear match in the last place comes first.
+        let mut texts = vec!["tent pegs for sand and snow", "stove", "tent pegs for sand"];
+        texts.extend(["stove"; 20]);
+        assert_eq!(&ids(&rank("tent", &texts))[..2], ["0", "2"]);
+        texts.push("family tent dome tent");
+        assert_eq!(ids(&rank("dome tent", &texts))[0], "23");
     }
 
     #[test]

@@ -233,11 +233,10 @@ fn parse_condition(outer: &str, key: &str, value: &Value) -> Result<Condition, I
 
 fn check_scalar(path: impl FnOnce() -> String, value: &Value) -> Result<(), InvalidFilter> {
     let problem = match value {
-        Value::Bool(_) => return Ok(()),
         Value::Number(number) if number.is_u64() && !number.is_i64() => {
             format!("whole numbers above {} can't be compared", i64::MAX)
         }
-        Value::Number(_) => return Ok(()),
+        Value::Bool(_) | Value::Number(_) => return Ok(()),
         Value::String(text) if text.len() <= MAX_BYTES => return Ok(()),
         Value::String(text) => {
             format!("the string has {} bytes; at most {MAX_BYTES} are allowed", text.len())

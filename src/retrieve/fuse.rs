@@ -89,9 +89,9 @@ mod tests {
             let expected: BTreeSet<u8> = a.iter().chain(&b).map(|(id, _)| *id).collect();
             prop_assert_eq!(ids.len(), fused.len());
             prop_assert_eq!(ids, expected);
-            for pair in fused.windows(2) {
-                prop_assert!(pair[0].1 > pair[1].1 || (pair[0].1 == pair[1].1 && pair[0].0 < pair[1].0));
-            }
+            let mut sorted = fused.clone();
+            sorted.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            prop_assert_eq!(fused, sorted);
         }
 
         #[test]

@@ -7,21 +7,20 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use qdrant_edge::{
-    CreateIndex, Distance, EdgeConfig, EdgeConfigBuilder, EdgeShard, EdgeSparseVectorParamsBuilder,
-    EdgeVectorParamsBuilder, FieldIndexOperations, Filter as Clauses, JsonPath, Modifier,
-    NamedQuery, OperationError, PayloadFieldSchema, PayloadSchemaType, PointId,
+    EdgeShard, Filter as Clauses, JsonPath, NamedQuery, OperationError, PointId,
     PointInsertOperations, PointOperations, PointStruct, QueryEnum, QueryRequest, Record,
     RetrieveRequest, ScoringQuery, ScrollRequest, SearchParams, UpdateOperation, VectorInternal,
-    WalOptions, WithPayloadInterface,
+    WithPayloadInterface,
 };
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::EngineError;
-use super::condition::{metadata_path, to_qdrant};
+use super::condition::to_qdrant;
 use super::files::io;
 use super::manifest::{Manifest, State};
-use super::point::{self, BM25, CONTENT_HASH, DENSE, METADATA};
+use super::point::{self, BM25, CONTENT_HASH, DENSE};
+use super::schema::{align, shard_config};
 use crate::domain::Document;
 use crate::retrieve::analyzer::{Analyzer, Bm25Params};
 use crate::retrieve::{CollectionConfig, EmbeddingModel, Filter, IndexType};
@@ -30,9 +29,6 @@ const MANIFEST: &str = "manifest.json";
 const SHARD: &str = "shard";
 /// Where Qdrant builds segments; what a killed process left there is waste.
 const LEFT_OVER: &str = "shard/temp_segments";
-/// A log file is made in its full size. The engine's own 32 MiB would be the
-/// larger part of most collections.
-const WAL_SEGMENT_BYTES: usize = 8 << 20;
 /// Ids read at a time.
 const PAGE: usize = 10_000;
 
@@ -105,8 +101,12 @@ impl Collection {
             indexed: config.indexed.clone(),
             made_with: ArcSwap::from_pointee(made_with),
         };
-        collection.align_indexes()?;
+        align(&collection.shard, config).map_err(|error| failed(name, &error))?;
         Ok(collection)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Takes over the parameters if nothing was stored with others.
@@ -292,39 +292,10 @@ impl Collection {
         self.shard.optimize().map(drop).map_err(|error| self.failed(&error))
     }
 
-    /// Makes the payload indexes the configured ones.
-    fn align_indexes(&self) -> Result<(), EngineError> {
-        let info = self.shard.info().map_err(|error| self.failed(&error))?;
-        let mut wanted: HashMap<JsonPath, PayloadSchemaType> =
-            self.indexed.iter().map(|(key, &index)| (metadata_path(key), schema(index))).collect();
-        for (path, present) in info.payload_schema {
-            if path.first_key == METADATA && wanted.get(&path) != Some(&present.data_type) {
-                self.update_index(FieldIndexOperations::DeleteIndex(path))?;
-            } else {
-                wanted.remove(&path);
-            }
-        }
-        for (field_name, kind) in wanted {
-            let field_schema = Some(PayloadFieldSchema::FieldType(kind));
-            let create = CreateIndex { field_name, field_schema };
-            self.update_index(FieldIndexOperations::CreateIndex(create))?;
-        }
-        Ok(())
-    }
-
     /// The payload indexes that there are, for tests.
     #[cfg(test)]
     pub(super) fn indexes(&self) -> Result<Vec<String>, EngineError> {
-        let info = self.shard.info().map_err(|error| self.failed(&error))?;
-        let schema = info.payload_schema.into_iter();
-        let mut indexes: Vec<_> =
-            schema.map(|(path, index)| format!("{path}: {}", index.data_type.name())).collect();
-        indexes.sort_unstable();
-        Ok(indexes)
-    }
-
-    fn update_index(&self, operation: FieldIndexOperations) -> Result<(), EngineError> {
-        self.update(UpdateOperation::FieldIndexOperation(operation))
+        super::schema::indexes(&self.shard).map_err(|error| self.failed(&error))
     }
 
     fn failed(&self, error: &OperationError) -> EngineError {
@@ -367,26 +338,6 @@ fn check_same(
         });
     }
     Ok(())
-}
-
-fn shard_config(dimensions: usize) -> EdgeConfig {
-    let dense = EdgeVectorParamsBuilder::new(dimensions, Distance::Cosine).build();
-    let bm25 = EdgeSparseVectorParamsBuilder::new().modifier(Modifier::Idf).build();
-    EdgeConfigBuilder::new()
-        .vector(DENSE, dense)
-        .sparse_vector(BM25, bm25)
-        .wal_options(WalOptions { segment_capacity: WAL_SEGMENT_BYTES, ..WalOptions::default() })
-        .build()
-}
-
-fn schema(index: IndexType) -> PayloadSchemaType {
-    match index {
-        IndexType::Keyword => PayloadSchemaType::Keyword,
-        IndexType::Float => PayloadSchemaType::Float,
-        IndexType::Integer => PayloadSchemaType::Integer,
-        IndexType::Bool => PayloadSchemaType::Bool,
-        IndexType::Datetime => PayloadSchemaType::Datetime,
-    }
 }
 
 fn remove_left_overs(folder: &Path) -> Result<(), EngineError> {

@@ -100,16 +100,13 @@ fn any_value(path: &JsonPath, values: &[Value]) -> Clause {
                 let value = ValueVariants::Bool(*bool);
                 clauses.push(matches(Match::Value(MatchValue { value })));
             }
-            Value::Number(number) => clauses.push(match large_integer(number) {
-                Some(integer) => {
-                    let value = ValueVariants::Integer(integer);
-                    matches(Match::Value(MatchValue { value }))
-                }
-                None => {
-                    let point = number.as_f64().map(OrderedFloat);
-                    let range = Bounds { gte: point, lte: point, gt: None, lt: None };
-                    Clause::Field(FieldCondition::new_range(path.clone(), range))
-                }
+            Value::Number(number) => clauses.push(if let Some(integer) = large_integer(number) {
+                let value = ValueVariants::Integer(integer);
+                matches(Match::Value(MatchValue { value }))
+            } else {
+                let point = number.as_f64().map(OrderedFloat);
+                let range = Bounds { gte: point, lte: point, gt: None, lt: None };
+                Clause::Field(FieldCondition::new_range(path.clone(), range))
             }),
             Value::Null | Value::Array(_) | Value::Object(_) => {}
         }

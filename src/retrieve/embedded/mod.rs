@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod manifest;
 mod point;
+mod schema;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -149,6 +150,15 @@ impl EmbeddedEngine {
     /// Settings of a collection.
     pub(super) fn config(&self, name: &str) -> CollectionConfig {
         self.shared.config(name)
+    }
+
+    /// Whether the collection could be written to: it doesn't exist, or was
+    /// made with the settings that are configured now. Blocks.
+    pub(super) fn check_writable(&self, name: &str) -> Result<(), EngineError> {
+        match self.shared.collection(name) {
+            Ok(_) | Err(EngineError::NoCollection(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// A writer to the collection, which is made if it doesn't exist. Blocks.

@@ -70,7 +70,10 @@ impl EmbeddedEngine {
                 Ok(Hits { bm25: Some(bm25), dense: None })
             }
             RetrievalMode::Dense => {
-                let vector = self.encode(&request, request.deadline).await.map_err(no_embedding)?;
+                let vector = self
+                    .encode(&request, request.deadline)
+                    .await
+                    .map_err(|error| no_embedding(&error))?;
                 let dense = self.dense(collection, &request, vector, request.limit).await?;
                 Ok(Hits { bm25: None, dense: Some(dense) })
             }
@@ -165,7 +168,7 @@ impl EmbeddedEngine {
     }
 }
 
-fn no_embedding(error: EncodeError) -> RetrieveError {
+fn no_embedding(error: &EncodeError) -> RetrieveError {
     match error {
         EncodeError::Deadline | EncodeError::Overloaded => RetrieveError::Deadline,
         EncodeError::Model(_) => RetrieveError::Engine(error.to_string()),
@@ -203,7 +206,7 @@ impl Hits {
             })
             .collect();
         CandidateList::new(candidates).map_err(|error| EngineError::Qdrant {
-            collection: String::new(),
+            collection: collection.name().to_owned(),
             problem: error.to_string(),
         })
     }

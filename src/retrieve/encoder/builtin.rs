@@ -58,7 +58,7 @@ impl Lazy {
     }
 
     fn start(&self) -> Result<Workers, EncodeError> {
-        let model = Model::new().map_err(failed)?;
+        let model = Model::new().map_err(|error| failed(&error))?;
         Workers::start(self.threads, QUEUE, move |text| encode(&model, text))
             .map_err(|error| EncodeError::Model(format!("no thread could be started: {error}")))
     }
@@ -92,9 +92,11 @@ impl Encoder for BuiltinEncoder {
         deadline: Deadline,
     ) -> BoxFuture<'static, Result<Vec<f32>, EncodeError>> {
         let encoding = Arc::clone(&self.lazy).offer(head(query).to_owned());
-        tokio::time::timeout_at(deadline.instant(), encoding)
-            .map(|encoded| encoded.unwrap_or(Err(EncodeError::Deadline)))
-            .boxed()
+        async move {
+            let encoded = tokio::time::timeout_at(deadline.instant(), encoding).await;
+            encoded.unwrap_or(Err(EncodeError::Deadline))
+        }
+        .boxed()
     }
 
     fn encode_documents(
@@ -117,11 +119,11 @@ impl Encoder for BuiltinEncoder {
 }
 
 fn encode(model: &Model, text: &str) -> Result<Vec<f32>, EncodeError> {
-    let mut vectors = model.embed(&[text]).map_err(failed)?;
+    let mut vectors = model.embed(&[text]).map_err(|error| failed(&error))?;
     vectors.pop().ok_or_else(|| EncodeError::Model("it gave no vector".to_owned()))
 }
 
-fn failed(error: pocket_encoder::Error) -> EncodeError {
+fn failed(error: &pocket_encoder::Error) -> EncodeError {
     EncodeError::Model(error.to_string())
 }
 

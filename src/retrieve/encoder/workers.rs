@@ -1,5 +1,6 @@
 //! Threads that encode one text at a time.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -72,7 +73,11 @@ fn run(work: &Mutex<Receiver<Work>>, encode: &impl Fn(&str) -> Encoded) {
         let Ok(Work { text, reply }) = next else { return };
         // Whoever asked may have given up while the text waited.
         if !reply.is_closed() {
-            let _ = reply.send(encode(&text));
+            // A panic is one text's failure and not the end of the thread.
+            let encoded = catch_unwind(AssertUnwindSafe(|| encode(&text)));
+            let encoded =
+                encoded.unwrap_or_else(|_| Err(EncodeError::Model("it panicked".to_owned())));
+            let _ = reply.send(encoded);
         }
     }
 }
@@ -83,7 +88,19 @@ mod tests {
     use std::sync::mpsc::channel;
 
     fn length(text: &str) -> Encoded {
-        Ok(vec![text.len() as f32])
+        match text {
+            "poison" => panic!("told to panic"),
+            text => Ok(vec![text.len() as f32]),
+        }
+    }
+
+    #[test]
+    fn a_panic_fails_one_text_only() {
+        let workers = Workers::start(1, 2, length).unwrap();
+        let poisoned = workers.put("poison".to_owned()).unwrap();
+        assert!(matches!(poisoned.blocking_recv().unwrap(), Err(EncodeError::Model(_))));
+        let next = workers.put("next".to_owned()).unwrap();
+        assert_eq!(next.blocking_recv().unwrap(), Ok(vec![4.0]));
     }
 
     #[test]

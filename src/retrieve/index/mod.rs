@@ -86,6 +86,8 @@ pub fn index(
     progress: &dyn Progress,
 ) -> Result<IndexReport, IndexError> {
     let file = locate(&job.data)?;
+    // Said before the first pass, which may take a while.
+    engine.check_writable(&job.collection)?;
     let mut report = IndexReport::default();
     let survey = Survey::take(engine, job, &file, &mut report, progress)?;
     let writer = engine.writer(&job.collection, survey.average_length())?;

@@ -184,6 +184,18 @@ fn a_file_that_is_not_there_makes_no_collection() {
 }
 
 #[test]
+fn a_name_that_can_not_be_is_refused_before_anything_is_read() {
+    let setup = Setup::new();
+    let data = setup.folder.path().join("corpus.jsonl");
+    std::fs::write(&data, "broken\n").unwrap();
+    let job = IndexJob { collection: "../up".into(), data, prune: false };
+    let told = Told::default();
+    let error = index(&setup.engine, &job, &told).unwrap_err();
+    assert!(matches!(error, IndexError::Engine(EngineError::InvalidName(_))), "{error}");
+    assert!(told.bad.into_inner().unwrap().is_empty());
+}
+
+#[test]
 fn a_failing_embedding_ends_the_job_and_the_next_one_goes_on() {
     let setup = Setup::new();
     setup.encoder.break_down();

@@ -1,0 +1,72 @@
+//! The shape of a shard: its vectors and payload indexes.
+
+use std::collections::HashMap;
+
+use qdrant_edge::{
+    CreateIndex, Distance, EdgeConfig, EdgeConfigBuilder, EdgeShard, EdgeSparseVectorParamsBuilder,
+    EdgeVectorParamsBuilder, FieldIndexOperations, JsonPath, Modifier, OperationError,
+    PayloadFieldSchema, PayloadSchemaType, UpdateOperation, WalOptions,
+};
+
+use super::condition::metadata_path;
+use super::point::{BM25, DENSE, METADATA};
+use crate::retrieve::{CollectionConfig, IndexType};
+
+/// A log file is made in its full size. The engine's own 32 MiB would be the
+/// larger part of most collections.
+const WAL_SEGMENT_BYTES: usize = 8 << 20;
+
+/// Two named vectors; the engine multiplies the sparse one by IDF when a
+/// query is answered.
+pub(super) fn shard_config(dimensions: usize) -> EdgeConfig {
+    let dense = EdgeVectorParamsBuilder::new(dimensions, Distance::Cosine).build();
+    let bm25 = EdgeSparseVectorParamsBuilder::new().modifier(Modifier::Idf).build();
+    EdgeConfigBuilder::new()
+        .vector(DENSE, dense)
+        .sparse_vector(BM25, bm25)
+        .wal_options(WalOptions { segment_capacity: WAL_SEGMENT_BYTES, ..WalOptions::default() })
+        .build()
+}
+
+/// Makes the payload indexes the configured ones.
+pub(super) fn align(shard: &EdgeShard, config: &CollectionConfig) -> Result<(), OperationError> {
+    let mut wanted: HashMap<JsonPath, PayloadSchemaType> =
+        config.indexed.iter().map(|(key, &index)| (metadata_path(key), schema(index))).collect();
+    for (path, present) in shard.info()?.payload_schema {
+        if path.first_key == METADATA && wanted.get(&path) != Some(&present.data_type) {
+            update(shard, FieldIndexOperations::DeleteIndex(path))?;
+        } else {
+            wanted.remove(&path);
+        }
+    }
+    for (field_name, kind) in wanted {
+        let field_schema = Some(PayloadFieldSchema::FieldType(kind));
+        let create = CreateIndex { field_name, field_schema };
+        update(shard, FieldIndexOperations::CreateIndex(create))?;
+    }
+    Ok(())
+}
+
+fn update(shard: &EdgeShard, operation: FieldIndexOperations) -> Result<(), OperationError> {
+    shard.update(UpdateOperation::FieldIndexOperation(operation))
+}
+
+fn schema(index: IndexType) -> PayloadSchemaType {
+    match index {
+        IndexType::Keyword => PayloadSchemaType::Keyword,
+        IndexType::Float => PayloadSchemaType::Float,
+        IndexType::Integer => PayloadSchemaType::Integer,
+        IndexType::Bool => PayloadSchemaType::Bool,
+        IndexType::Datetime => PayloadSchemaType::Datetime,
+    }
+}
+
+/// The payload indexes that there are, for tests.
+#[cfg(test)]
+pub(super) fn indexes(shard: &EdgeShard) -> Result<Vec<String>, OperationError> {
+    let schema = shard.info()?.payload_schema.into_iter();
+    let mut indexes: Vec<_> =
+        schema.map(|(path, index)| format!("{path}: {}", index.data_type.name())).collect();
+    indexes.sort_unstable();
+    Ok(indexes)
+}
