@@ -54,10 +54,8 @@ pub fn build(loaded: &Loaded) -> Result<Parts, AppError> {
     let serving = serving(loaded, &in_flight)?;
     let encoder: Arc<dyn Encoder> = Arc::new(BuiltinEncoder::default());
     let searches = config.pipelines.values().any(|pipeline| pipeline.collection.is_some());
-    let retriever: Option<Arc<dyn Retriever>> = match searches {
-        true => Some(Arc::new(open_engine(config, Arc::clone(&encoder))?)),
-        false => None,
-    };
+    let retriever: Option<Arc<dyn Retriever>> =
+        if searches { Some(Arc::new(open_engine(config, Arc::clone(&encoder))?)) } else { None };
     let cache = RankingCache::new(&config.cache);
     let parallel = config.limits.llm_max_in_flight.unwrap_or(CALLS_SIDE_BY_SIDE);
     let parallel = parallel.clamp(1, CALLS_SIDE_BY_SIDE);

@@ -198,7 +198,7 @@ mod tests {
 
     /// A deadline that no test reaches.
     fn patient() -> Deadline {
-        Deadline::after(Duration::from_secs(600))
+        Deadline::after(Duration::from_mins(10))
     }
 
     fn past() -> Deadline {

@@ -83,7 +83,7 @@ impl Gateway {
         let retriever = self.retriever.as_ref().ok_or_else(no_collection)?;
         let deadline = deadline_of(&asked, &pipeline);
         let chosen = serving.choose(&pipeline, &asked)?;
-        let retrieve = Retrieve {
+        let wanted = Retrieve {
             collection,
             query: asked.query.clone(),
             mode: pipeline.config.retrieve.mode,
@@ -92,13 +92,13 @@ impl Gateway {
             deadline,
         };
         let begun = Instant::now();
-        let retrieved = retriever.retrieve(retrieve).await?;
+        let found = retriever.retrieve(wanted).await?;
         let took = millis(begun.elapsed());
         let timing = Timing { retrieve: took, waiting: took, ..Timing::default() };
-        let candidates = Arc::new(retrieved.candidates);
+        let candidates = Arc::new(found.candidates);
         let ranked = self.rank(&asked, &pipeline, chosen, candidates, None, deadline).await;
         let mut answer = ranked.answer(&asked, &pipeline, timing);
-        answer.ranking.degraded = retrieved.degraded_embedding.then_some("embedding");
+        answer.ranking.degraded = found.degraded_embedding.then_some("embedding");
         Ok(answer)
     }
 

@@ -13,8 +13,8 @@ use super::request::Asked;
 use super::serving::{Chosen, Llm, Pipeline};
 use crate::cache::{CachedRanking, RankingKey};
 use crate::domain::{
-    CacheOutcome, CandidateList, Deadline, NotWanted, Outcome, Ranking, Repairs, ScoreKind,
-    TenantId, Usage,
+    CacheOutcome, Candidate, CandidateList, Deadline, NotWanted, Outcome, Ranking, Repairs,
+    ScoreKind, StrategyName, TenantId, Usage,
 };
 use crate::rerank::{Asker, Job, Progress, run, strategy_for};
 
@@ -55,11 +55,11 @@ impl Gateway {
         let begun = Instant::now();
         let llm = match &chosen.llm {
             Ok(llm) => llm.clone(),
-            Err(why) => return Ranked::classical(candidates, chosen.clone(), *why),
+            Err(why) => return Ranked::classical(candidates, chosen.strategy, *why),
         };
         let shown = candidates.head(pipeline.config.rerank_limit);
         if shown.len() < 2 {
-            return Ranked::classical(candidates, chosen, NotWanted::NotRequested);
+            return Ranked::classical(candidates, chosen.strategy, NotWanted::NotRequested);
         }
         let stage = Stage { gateway: self, asked, pipeline, chosen: &chosen, llm: &llm };
         let plan = stage.plan(&candidates, max_passage_tokens);
@@ -69,7 +69,7 @@ impl Gateway {
         }
         let until = deadline.earlier_by(margin(deadline));
         let waiting = Instant::now();
-        let seat = stage.board(plan, &candidates, until);
+        let seat = stage.board(&plan, &candidates, until);
         let leads = seat.leads;
         let progress = seat.wait(until).await;
         let cache = match (leads, self.cache.is_on()) {
@@ -140,14 +140,15 @@ impl Stage<'_> {
             hasher.update(&[0]);
             hasher.update(candidate.document.id.as_str().as_bytes());
         }
-        let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
-        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+        let mut seed = [0; 8];
+        hasher.finalize_xof().fill(&mut seed);
+        u64::from_le_bytes(seed)
     }
 
     /// Takes a seat on the flight for this ranking.
     fn board(
         &self,
-        plan: Plan,
+        plan: &Plan,
         candidates: &Arc<CandidateList>,
         until: Deadline,
     ) -> super::flight::Seat {
@@ -172,7 +173,7 @@ impl Stage<'_> {
         })
     }
 
-    fn job(&self, plan: Plan, shown: Vec<crate::domain::Candidate>) -> Option<Job> {
+    fn job(&self, plan: &Plan, shown: Vec<Candidate>) -> Option<Job> {
         let config = &self.pipeline.config;
         let strategy = strategy_for(self.chosen.strategy, config.window, plan.top_n)?;
         Some(Job {
@@ -216,13 +217,13 @@ fn kept(progress: &Progress, all: usize) -> CachedRanking {
 }
 
 impl Ranked {
-    fn classical(candidates: Arc<CandidateList>, chosen: Chosen, why: NotWanted) -> Self {
+    fn classical(candidates: Arc<CandidateList>, strategy: StrategyName, why: NotWanted) -> Self {
         Self {
             ranking: Ranking::classical(candidates.len()),
             grades: Vec::new(),
             outcome: Outcome::Classical(why),
             cache: CacheOutcome::Off,
-            chosen: Chosen { llm: Err(why), ..chosen },
+            chosen: Chosen { strategy, llm: Err(why) },
             calls: 0,
             failed_calls: 0,
             rounds: 0,

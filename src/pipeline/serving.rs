@@ -295,7 +295,9 @@ fn prompts_by_task(
         None => {}
         Some(PromptChoice::One(wanted)) => take(wanted, task_of(config.strategy)),
         Some(PromptChoice::ByTask(choices)) => {
-            choices.iter().for_each(|(&task, wanted)| take(wanted, Some(task)));
+            for (&task, wanted) in choices {
+                take(wanted, Some(task));
+            }
         }
     }
     if problems.is_empty() { Ok(prompts) } else { Err(problems) }

@@ -92,7 +92,8 @@ impl Asker {
             output: parse::output_format(self.prompt.task(), self.prompt.output()),
             max_output_tokens: reply_tokens,
             top_logprobs: (self.prompt.task() == Task::Pointwise).then_some(10),
-            seed: Some(i64::from((self.seed ^ salt) as u32)),
+            // Upstreams take different widths; all take 31 bits.
+            seed: Some(((self.seed ^ salt) >> 33).cast_signed()),
         };
         let wanted = window.wanted.min(by_label.len());
         let reader = Reader { by_label, wanted, task: self.prompt.task() };

@@ -98,7 +98,7 @@ async fn ask_server(server: &FakeLlm) -> Value {
 #[test_case(Reply::content("{\"ranking\": [77, 78, 79, 80]}"), "malformed_output" ; "only_invented_ids")]
 #[test_case(Reply::content("The best one is surely a tent."), "malformed_output" ; "prose")]
 #[test_case(Reply::Chat(Chat { finish: "length", ..Chat::new("{\"ranking\": [") }), "truncated" ; "cut_short")]
-#[test_case(Reply::content("{\"ranking\": [1]}").after(Duration::from_secs(60)), "upstream_timeout" ; "hang")]
+#[test_case(Reply::content("{\"ranking\": [1]}").after(Duration::from_mins(1)), "upstream_timeout" ; "hang")]
 #[test_case(Reply::trickle("{\"ranking\": [1, 2, 3, 4]}", 50, Duration::from_millis(100)), "upstream_timeout" ; "slow_body")]
 #[tokio::test]
 async fn a_failing_upstream_gives_the_classical_order(reply: Reply, reason: &str) {
@@ -169,7 +169,7 @@ async fn windows_that_fail_are_no_vote_and_leave_the_rest_partial() {
 
 #[tokio::test]
 async fn what_no_attempt_had_failed_is_a_deadline() {
-    let server = FakeLlm::always(Reply::content("{}").after(Duration::from_secs(60))).await;
+    let server = FakeLlm::always(Reply::content("{}").after(Duration::from_mins(1))).await;
     let app = TestApp::start(&config(&server.base_url())).await;
     let mut asked = body("default");
     asked["deadline_ms"] = json!(100);

@@ -136,7 +136,7 @@ async fn a_late_reply_fills_the_cache() {
 
 #[tokio::test]
 async fn a_client_that_leaves_cancels_its_calls() {
-    let server = FakeLlm::always(Reply::content("{}").after(Duration::from_secs(60))).await;
+    let server = FakeLlm::always(Reply::content("{}").after(Duration::from_mins(1))).await;
     let slow = config(&server.base_url())
         .replace("attempt_timeout_ms = 200", "attempt_timeout_ms = 60000")
         .replace("deadline_ms = 1500", "deadline_ms = 60000");
