@@ -1,38 +1,23 @@
 //! `pointwise`: one call a document, ordered by the probability of Yes.
+//!
+//! As many calls as documents, all independent: the best of all with small
+//! models that return log probabilities. It asks as `graded` does with windows
+//! of one; what differs is the prompt and how its replies are read.
 
-use super::strategy::by_grade;
-use super::{Evidence, Standing, Strategy, Window};
+use super::graded::Graded;
 
-/// As many calls as documents, all independent: the best of all with small
-/// models that return log probabilities.
-pub(super) struct Pointwise;
-
-impl Strategy for Pointwise {
-    fn next(&self, known: &Evidence) -> Vec<Window> {
-        if known.rounds() > 0 {
-            return Vec::new();
-        }
-        (0..known.candidates())
-            .map(|position| Window { members: vec![position], wanted: 1 })
-            .collect()
-    }
-
-    fn to_rank(&self, candidates: usize) -> usize {
-        candidates
-    }
-
-    fn standing(&self, known: &Evidence) -> Standing {
-        by_grade(known)
-    }
+pub(super) const fn pointwise() -> Graded {
+    Graded { window: 1 }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Evidence, Strategy};
     use super::*;
 
     #[test]
     fn asks_about_each_document_alone() {
-        let windows = Pointwise.next(&Evidence::none(3));
+        let windows = pointwise().next(&Evidence::none(3));
         assert_eq!(windows.len(), 3);
         assert!(windows.iter().enumerate().all(|(at, window)| window.members == [at]));
     }

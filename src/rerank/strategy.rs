@@ -2,7 +2,7 @@
 
 use super::Evidence;
 use super::graded::Graded;
-use super::pointwise::Pointwise;
+use super::pointwise::pointwise;
 use super::single::Single;
 use crate::domain::{Ranking, StrategyName};
 use crate::prompt::Task;
@@ -57,7 +57,7 @@ pub fn strategy_for(
         StrategyName::None => None,
         StrategyName::Single => Some(Box::new(Single { window, top_n })),
         StrategyName::Graded => Some(Box::new(Graded { window })),
-        StrategyName::Pointwise => Some(Box::new(Pointwise)),
+        StrategyName::Pointwise => Some(Box::new(pointwise())),
     }
 }
 
