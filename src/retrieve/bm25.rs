@@ -7,9 +7,9 @@
 //!
 //! | set, given order        | as given | BM25 alone | RRF, k = 60 | this  |
 //! |-------------------------|----------|------------|-------------|-------|
-//! | SciFact, a BM25 run     | .679     | .654       | .686        | .671  |
-//! | SciFact, a monoT5 run   | .736     | .658       | .724        | .706  |
-//! | SciFact, shuffled       | .040     | .654       | .222        | .644  |
+//! | Scifact, a BM25 run     | .679     | .654       | .686        | .671  |
+//! | Scifact, a `monoT5` run  | .736     | .658       | .724        | .706  |
+//! | Scifact, shuffled       | .040     | .654       | .222        | .644  |
 //! | Icecat, a BM25 run      | .674     | .648       | .678        | .662  |
 //! | Icecat, shuffled        | .284     | .649       | .492        | .627  |
 //!
