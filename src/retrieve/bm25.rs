@@ -3,7 +3,18 @@
 //! Callers send documents in the order of a first stage of their own, or in
 //! no order at all, and don't say which. So the given order is a prior that
 //! is strong at its top and weak below it: BM25 as a share of the best score,
-//! plus [`PRIOR`]` / log2(1 + rank)`.
+//! plus [`PRIOR`]` / log2(1 + rank)`. nDCG@10 with 100 documents a request:
+//!
+//! | set, given order        | as given | BM25 alone | RRF, k = 60 | this  |
+//! |-------------------------|----------|------------|-------------|-------|
+//! | Scifact, a BM25 run     | .679     | .654       | .686        | .671  |
+//! | Scifact, a `monoT5` run  | .736     | .658       | .724        | .706  |
+//! | Scifact, shuffled       | .040     | .654       | .222        | .644  |
+//! | Icecat, a BM25 run      | .674     | .648       | .678        | .662  |
+//! | Icecat, shuffled        | .284     | .649       | .492        | .627  |
+//!
+//! Reciprocal ranks win where the given order is good and lose most of the
+//! ranking where it isn't; a larger prior moves this towards them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +27,7 @@ use crate::domain::{
 
 /// Weight of the given order's first document, where the best BM25 score
 /// weighs 1.
-const PRIOR: f64 = 0.5;
+const PRIOR: f64 = 0.3;
 
 /// Orders documents by BM25 and the order in which they were given. Rarity
 /// and average length come from these documents alone.
@@ -41,7 +52,8 @@ impl LocalBm25 {
     }
 
     /// The documents in classical order. Takes time linear in their text and
-    /// blocks: some 20 ms for a thousand documents of 100 words.
+    /// blocks: some 100 ms for a thousand documents of 100 words, less in a
+    /// release build.
     ///
     /// # Errors
     /// When an id appears twice.
@@ -177,10 +189,11 @@ mod tests {
 
     #[test]
     fn the_top_of_the_given_order_weighs_and_its_tail_hardly() {
-        // A weak match in the first place stays before a slightly better one,
-        // and a clear match in the last place comes first.
-        let mut texts = vec!["tent pegs for sand and snow", "stove", "tent pegs for sand"];
-        texts.extend(["stove"; 20]);
+        // Of two like matches the one in the first place stays first, though
+        // it is the longer one, and a clear match in the last place wins.
+        let other = "gas stove, brass burner, steel pan, red lighter";
+        let mut texts = vec!["tent pegs for sand", other, "tent pegs"];
+        texts.extend([other; 20]);
         assert_eq!(&ids(&rank("tent", &texts))[..2], ["0", "2"]);
         texts.push("family tent dome tent");
         assert_eq!(ids(&rank("dome tent", &texts))[0], "23");

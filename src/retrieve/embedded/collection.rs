@@ -174,7 +174,7 @@ impl Collection {
     ) -> Result<Vec<Hit>, EngineError> {
         // A wider beam than the number wanted: near its own width, HNSW
         // misses neighbours.
-        let hnsw_ef = Some((2 * limit).max(128));
+        let hnsw_ef = Some((4 * limit).max(256));
         let params = SearchParams { exact, hnsw_ef, ..SearchParams::default() };
         self.nearest(DENSE, VectorInternal::Dense(vector), filter, limit, Some(params))
     }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use qdrant_edge::{
-    CreateIndex, Distance, EdgeConfig, EdgeConfigBuilder, EdgeShard, EdgeSparseVectorParamsBuilder,
-    EdgeVectorParamsBuilder, FieldIndexOperations, JsonPath, Modifier, OperationError,
-    PayloadFieldSchema, PayloadSchemaType, UpdateOperation, WalOptions,
+    CreateIndex, Distance, EdgeConfig, EdgeConfigBuilder, EdgeOptimizersConfig, EdgeShard,
+    EdgeSparseVectorParamsBuilder, EdgeVectorParamsBuilder, FieldIndexOperations, JsonPath,
+    Modifier, OperationError, PayloadFieldSchema, PayloadSchemaType, UpdateOperation, WalOptions,
 };
 
 use super::condition::metadata_path;
@@ -16,6 +16,12 @@ use crate::retrieve::{CollectionConfig, IndexType};
 /// larger part of most collections.
 const WAL_SEGMENT_BYTES: usize = 8 << 20;
 
+/// Vectors of a segment in KiB from which it gets an index of them: some
+/// 50,000 documents of the built-in model. Comparing a query with all of fewer
+/// takes a few milliseconds and misses none; on 19,000 products, the engine's
+/// own threshold of 10,000 cost the dense order .009 of its nDCG@10.
+const INDEX_VECTORS_FROM: usize = 75_000;
+
 /// Two named vectors; the engine multiplies the sparse one by IDF when a
 /// query is answered.
 pub(super) fn shard_config(dimensions: usize) -> EdgeConfig {
@@ -24,6 +30,10 @@ pub(super) fn shard_config(dimensions: usize) -> EdgeConfig {
     EdgeConfigBuilder::new()
         .vector(DENSE, dense)
         .sparse_vector(BM25, bm25)
+        .optimizers(EdgeOptimizersConfig {
+            indexing_threshold: Some(INDEX_VECTORS_FROM),
+            ..EdgeOptimizersConfig::default()
+        })
         .wal_options(WalOptions { segment_capacity: WAL_SEGMENT_BYTES, ..WalOptions::default() })
         .build()
 }

@@ -91,6 +91,7 @@ mod tests {
     fn length(text: &str) -> Encoded {
         match text {
             "poison" => panic!("told to panic"),
+            "" => Err(EncodeError::Model("no text".to_owned())),
             text => Ok(vec![text.len() as f32]),
         }
     }
@@ -107,8 +108,8 @@ mod tests {
     #[test]
     fn answers_come_to_those_who_asked() {
         let workers = Workers::start(3, 2, length).unwrap();
-        let replies: Vec<_> = (0..20).map(|n| workers.put("x".repeat(n)).unwrap()).collect();
-        for (n, reply) in replies.into_iter().enumerate() {
+        let replies: Vec<_> = (1..20).map(|n| workers.put("x".repeat(n)).unwrap()).collect();
+        for (n, reply) in (1..).zip(replies) {
             assert_eq!(reply.blocking_recv().unwrap(), Ok(vec![n as f32]));
         }
     }
