@@ -89,6 +89,12 @@ impl TestApp {
         self.client.post(format!("{}{path}", self.url)).json(body).send().await.unwrap()
     }
 
+    /// What the readiness probe says.
+    pub async fn ask_readiness(&self) -> (StatusCode, Value) {
+        let response = self.get("/readyz").await;
+        (response.status(), response.json().await.unwrap())
+    }
+
     /// Posts a body as it is.
     pub async fn post_text(&self, path: &str, body: impl Into<String>) -> Response {
         let request = self.client.post(format!("{}{path}", self.url)).body(body.into());

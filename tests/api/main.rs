@@ -14,3 +14,4 @@ mod ranked;
 mod raw_upstream;
 mod reload;
 mod rerank;
+mod search;
