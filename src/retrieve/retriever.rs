@@ -41,7 +41,7 @@ pub enum RetrievalMode {
     Bm25,
     /// Embeddings alone.
     Dense,
-    /// Both, fused by reciprocal rank.
+    /// Both, fused by relative scores.
     #[default]
     Hybrid,
 }
