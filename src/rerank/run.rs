@@ -100,7 +100,12 @@ impl Run<'_> {
             while in_flight.len() < self.job.parallel.max(1) && self.may_start() {
                 let Some(pending) = waiting.pop_front() else { break };
                 match self.job.asker.ask(&pending.window, salt(&pending)) {
-                    Ok(ask) => in_flight.push(self.call(pending, ask)),
+                    Ok(ask) => {
+                        if ask.left_some_out {
+                            self.note_failure(Failure::ContextOverflow);
+                        }
+                        in_flight.push(self.call(pending, ask));
+                    }
                     Err(failure) => self.drop_window(pending.id, failure),
                 }
             }
@@ -143,7 +148,7 @@ impl Run<'_> {
         };
         let model = Arc::clone(&self.job.asker.model);
         async move {
-            let Ask { request, reader } = ask;
+            let Ask { request, reader, .. } = ask;
             match model.chat(request, times).await {
                 Ok(reply) => Ended { result: reader.read(&reply), usage: reply.usage, pending },
                 Err(error) => {

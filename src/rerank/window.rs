@@ -47,6 +47,8 @@ pub struct Asker {
 pub(super) struct Ask {
     pub request: ChatRequest,
     pub reader: Reader,
+    /// Whether the model's context had no room for all of the window.
+    pub left_some_out: bool,
 }
 
 /// Reads the reply to one request.
@@ -97,7 +99,8 @@ impl Asker {
         };
         let wanted = window.wanted.min(by_label.len());
         let reader = Reader { by_label, wanted, task: self.prompt.task() };
-        Ok(Ask { request, reader })
+        let left_some_out = members.len() < window.members.len();
+        Ok(Ask { request, reader, left_some_out })
     }
 
     /// How many of the members fit the model's context, and with how many
@@ -221,5 +224,189 @@ impl Reader {
         let unranked =
             self.by_label.iter().copied().filter(|member| !ranked.contains(member)).collect();
         Read { order: PartialOrder { ranked, unranked, grades }, repairs }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use futures::future::BoxFuture;
+    use proptest::prelude::*;
+
+    use super::super::{Answered, Evidence, strategy_for};
+    use super::*;
+    use crate::domain::{DocId, Document, FirstStageScores, StrategyName, Usage};
+    use crate::llm::{CallTimes, FinishReason, LlmError, ModelSpec};
+    use crate::prompt::Registry;
+
+    /// Counts words as tokens and is never called.
+    struct Words(ModelSpec);
+
+    impl Words {
+        fn with_context(context_tokens: usize) -> Arc<dyn ChatModel> {
+            Arc::new(Self(ModelSpec {
+                name: "words".into(),
+                model: "words-1".into(),
+                context_tokens,
+                json_schema: true,
+                logprobs: false,
+                fingerprint: blake3::hash(b"words"),
+            }))
+        }
+    }
+
+    impl ChatModel for Words {
+        fn spec(&self) -> &ModelSpec {
+            &self.0
+        }
+
+        fn count_tokens(&self, text: &str) -> usize {
+            text.split_whitespace().count()
+        }
+
+        fn truncate<'a>(&self, text: &'a str, max_tokens: usize) -> &'a str {
+            let end = text.split_whitespace().take(max_tokens).last();
+            end.map_or("", |word| {
+                &text[..word.as_ptr() as usize - text.as_ptr() as usize + word.len()]
+            })
+        }
+
+        fn chat(
+            self: Arc<Self>,
+            _: ChatRequest,
+            _: CallTimes,
+        ) -> BoxFuture<'static, Result<ChatReply, LlmError>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn asker(documents: usize, words: usize, context_tokens: usize, prompt: &str) -> Asker {
+        let candidate = |index: usize| Candidate {
+            document: Arc::new(Document {
+                id: DocId::from_index(index),
+                title: format!("title{index}"),
+                text: format!("start{index} {}end{index}", "word ".repeat(words)),
+                metadata: Map::new(),
+            }),
+            scores: FirstStageScores::default(),
+        };
+        Asker {
+            query: Query::new("a tent").unwrap(),
+            candidates: (0..documents).map(candidate).collect(),
+            prompt: Registry::builtin().unwrap().get(&prompt.parse().unwrap()).unwrap(),
+            model: Words::with_context(context_tokens),
+            context: Map::new(),
+            max_passage_tokens: None,
+            seed: 42,
+            nonce: "n0nce".into(),
+        }
+    }
+
+    fn all(documents: usize) -> Window {
+        Window { members: (0..documents).collect(), wanted: documents }
+    }
+
+    fn reply(content: &str) -> ChatReply {
+        ChatReply {
+            content: content.into(),
+            finish: FinishReason::Stop,
+            refusal: None,
+            first_token: Vec::new(),
+            usage: Usage::default(),
+        }
+    }
+
+    /// Members whose passage the message shows.
+    fn shown(ask: &Ask, documents: usize) -> Vec<usize> {
+        (0..documents).filter(|i| ask.request.user.contains(&format!("start{i} "))).collect()
+    }
+
+    #[test]
+    fn labels_lead_back_to_the_documents_they_were_shown_with() {
+        let ask = asker(8, 5, 8000, "rerank-listwise@v1").ask(&all(8), 0).unwrap();
+        for (label, member) in (1..).zip(&ask.reader.by_label) {
+            let heading = format!("n0nce [{label}] title{member}\n");
+            assert!(ask.request.user.contains(&heading), "{}", ask.request.user);
+        }
+        let read = ask.reader.read(&reply("{\"ranking\": [8, 7, 6, 5, 4, 3, 2, 1]}")).unwrap();
+        let expected: Vec<usize> = ask.reader.by_label.iter().rev().copied().collect();
+        assert_eq!(read.order.ranked, expected);
+    }
+
+    #[test]
+    fn a_repeat_asks_the_same_and_another_call_shuffles_anew() {
+        let asker = asker(12, 5, 8000, "rerank-listwise@v1");
+        let labels = |salt| asker.ask(&all(12), salt).unwrap().reader.by_label;
+        assert_eq!(labels(1), labels(1));
+        assert_ne!(labels(1), labels(2));
+        assert_ne!(labels(1), (0..12).collect::<Vec<_>>(), "labels would tell the order");
+    }
+
+    #[test]
+    fn passages_are_cut_to_the_prompts_budget_and_the_requests() {
+        let mut asker = asker(1, 1000, 100_000, "rerank-graded@v1");
+        let words = |asker: &Asker| {
+            let ask = asker.ask(&all(1), 0).unwrap();
+            assert!(!ask.request.user.contains("end0"));
+            ask.request.user.matches("word ").count()
+        };
+        assert!((195..=200).contains(&words(&asker)), "{}", words(&asker));
+        asker.max_passage_tokens = Some(50);
+        assert!((45..=50).contains(&words(&asker)), "{}", words(&asker));
+    }
+
+    #[test]
+    fn a_small_context_cuts_all_alike_before_it_leaves_documents_out() {
+        let roomy = asker(10, 100, 2500, "rerank-graded@v1").ask(&all(10), 0).unwrap();
+        assert_eq!(shown(&roomy, 10).len(), 10);
+        assert!(roomy.request.user.contains("end9"));
+        let tight = asker(10, 100, 1200, "rerank-graded@v1").ask(&all(10), 0).unwrap();
+        assert_eq!(shown(&tight, 10).len(), 10);
+        assert!(!tight.request.user.contains("end9"));
+        let tighter = asker(10, 100, 700, "rerank-graded@v1").ask(&all(10), 0).unwrap();
+        let left = shown(&tighter, 10);
+        assert!((1..10).contains(&left.len()), "{left:?}");
+        assert!(tighter.left_some_out && !tight.left_some_out);
+        assert_eq!(left, (0..left.len()).collect::<Vec<_>>(), "the best stay");
+        let none = asker(10, 100, 200, "rerank-graded@v1").ask(&all(10), 0);
+        assert_eq!(none.err(), Some(Failure::ContextOverflow));
+    }
+
+    #[test]
+    fn grades_come_back_in_zero_to_one() {
+        let ask = asker(2, 5, 8000, "rerank-graded@v1").ask(&all(2), 0).unwrap();
+        let content = r#"{"scores": [{"id": 1, "grade": 10}, {"id": 2, "grade": 3}]}"#;
+        let read = ask.reader.read(&reply(content)).unwrap();
+        let by_label = &ask.reader.by_label;
+        assert_eq!(read.order.grades, [(by_label[0], 1.0), (by_label[1], 0.3)]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_model_writes_the_ranking_is_a_permutation(
+            content in "[\\[\\]{}\":,> a-z0-9-]{0,80}|\\{\"ranking\": \\[[0-9, ]{0,60}\\]\\}",
+            documents in 1_usize..30,
+            window in 1_usize..25,
+        ) {
+            for (strategy, prompt) in [
+                (StrategyName::Single, "rerank-listwise@v1"),
+                (StrategyName::Graded, "rerank-graded@v1"),
+                (StrategyName::Pointwise, "rerank-pointwise@v1"),
+            ] {
+                let strategy = strategy_for(strategy, window, None).unwrap();
+                let asker = asker(documents, 3, 100_000, prompt);
+                let mut known = Evidence::none(documents);
+                for (at, window) in strategy.next(&Evidence::none(documents)).iter().enumerate() {
+                    let ask = asker.ask(window, at as u64).unwrap();
+                    let read = ask.reader.read(&reply(&content));
+                    let answered = read.map_or(Answered::Dropped, |read| Answered::Usable(read.order));
+                    known.note((0, at), answered);
+                }
+                let order = strategy.standing(&known).ranking;
+                let distinct: BTreeSet<usize> = order.order().iter().copied().collect();
+                prop_assert_eq!(distinct, (0..documents).collect::<BTreeSet<_>>());
+            }
+        }
     }
 }

@@ -177,6 +177,23 @@ async fn one_document_and_strategy_none_want_no_llm() {
 }
 
 #[tokio::test]
+async fn documents_that_do_not_fit_the_model_leave_the_ranking_partial() {
+    let server = FakeLlm::competent(taste).await;
+    let small = config(&server.base_url())
+        .replace("model = \"fake-1\"", "model = \"fake-1\"\ncontext_tokens = 600")
+        .replace("window = 2", "window = 20");
+    let app = TestApp::start(&small).await;
+    let text = "a long text about a shelter ".repeat(60);
+    let documents: Vec<String> = (0..10).map(|n| format!("{n} {text}")).collect();
+    let asked = json!({"model": "graded", "query": "tent", "documents": documents});
+    let (_, answer) = app.ask("/v2/rerank", &asked).await;
+    let ranking = &answer["x_rankgate"];
+    assert_eq!(ranking["status"], "partial", "{ranking}");
+    assert_eq!(ranking["reason"], "context_overflow", "{ranking}");
+    assert_eq!(indexes(&answer).len(), 10);
+}
+
+#[tokio::test]
 async fn calls_are_bounded_by_max_calls() {
     let server = FakeLlm::competent(taste).await;
     let bounded = config(&server.base_url()).replace("window = 2\n", "window = 2\nmax_calls = 1\n");
