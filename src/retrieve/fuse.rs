@@ -95,7 +95,7 @@ mod tests {
         let fused = relative_scores(&[&bm25, &dense]);
         let order: Vec<_> = fused.iter().map(|(id, _)| *id).collect();
         assert_eq!(order, ["a", "b", "c", "d", "e"]);
-        assert!((fused[0].1 - (0.75 + 0.5) / 2.0).abs() < 1e-6, "{fused:?}");
+        assert!((fused[0].1 - 0.625).abs() < 1e-6, "{fused:?}");
         assert_eq!(fused[1].1.to_bits(), fused[2].1.to_bits());
         assert_eq!(fused[4].1.to_bits(), 0.0_f32.to_bits());
     }

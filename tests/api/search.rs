@@ -96,14 +96,12 @@ strategy = "none"
 }
 
 fn lines() -> String {
-    PRODUCTS
-        .iter()
-        .map(|(id, title, text, price, material)| {
-            let metadata =
-                json!({"price": price, "material": material, "released": "2025-03-01T00:00:00Z"});
-            format!("{}\n", json!({"_id": id, "title": title, "text": text, "metadata": metadata}))
-        })
-        .collect()
+    let line = |(id, title, text, price, material): &(&str, &str, &str, f64, &str)| {
+        let metadata =
+            json!({"price": price, "material": material, "released": "2025-03-01T00:00:00Z"});
+        json!({"_id": id, "title": title, "text": text, "metadata": metadata}).to_string()
+    };
+    PRODUCTS.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn index_into(config: &Path, corpus: &Path) {

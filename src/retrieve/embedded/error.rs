@@ -9,8 +9,8 @@ use crate::retrieve::{EmbeddingModel, InvalidFilter, Language, RetrieveError};
 pub enum EngineError {
     /// Another process holds the folder.
     #[error(
-        "data_dir {} is in use by another rankgate process; stop it, or send the request to it \
-         with --url", data_dir.display()
+        "data_dir {} is in use by another rankgate process; stop it first, since \
+         only one at a time may hold an index", data_dir.display()
     )]
     InUse {
         /// The folder.

@@ -87,7 +87,6 @@ mod tests {
     use super::*;
     use std::sync::mpsc::channel;
 
-    #[expect(clippy::unnecessary_wraps, reason = "the shape of an encoder")]
     fn length(text: &str) -> Encoded {
         match text {
             "poison" => panic!("told to panic"),
