@@ -2,7 +2,7 @@
 """The demo: real queries over a small shop, ranked by a classical search engine and by an LLM, side by side.
 
 `make demo` builds the program and runs this. It picks an LLM, indexes evals/data/outdoor, starts the gateway with
-config/demo.toml, sends queries over HTTP and prints both orders with the grades that people gave. Environment:
+config/demo.toml, sends queries over HTTP and prints both orders with the grades of the set. Environment:
 
   OPENAI_API_KEY, OPENAI_BASE_URL, RANKGATE_MODEL   use this endpoint; without a key, a model on this machine
   MODEL=qwen|smol       which local model           QUERIES=5 or QUERIES=id,id   how many queries, or which
