@@ -185,7 +185,7 @@ impl Hits {
         let bm25 = self.bm25.map(|hits| named(&hits, &documents));
         let dense = self.dense.map(|hits| named(&hits, &documents));
         let fused = match (&bm25, &dense) {
-            (Some(bm25), Some(dense)) => Some(fuse::relative_scores(&[bm25, dense])),
+            (Some(bm25), Some(dense)) => Some(fuse::relative_scores(bm25, dense)),
             _ => None,
         };
         let order = fused.as_ref().or(bm25.as_ref()).or(dense.as_ref());
