@@ -320,6 +320,7 @@ async fn the_wait_that_the_upstream_asks_for_is_kept() {
     let llm = FakeLlm::queue(vec![busy, Reply::content("fine")]).await;
     let start = Instant::now();
     ask_one(llm.base_url(), "").await.unwrap();
+    // The least that it may take, which no machine is too slow for.
     assert!(start.elapsed() >= Duration::from_millis(400), "{:?}", start.elapsed());
 }
 
@@ -366,9 +367,8 @@ async fn a_prompt_that_is_too_long_is_not_sent_on() {
 async fn the_deadline_stands_outside_the_attempts() {
     let llm = FakeLlm::always(Reply::Hang).await;
     let setup = Setup::at(&[llm.base_url()]).upstream_keys("attempt_timeout_ms = 60000");
-    let start = Instant::now();
+    // Had the attempt come to its own end, it would be a timeout.
     assert_eq!(reason(ask(&setup.model(), within(150)).await), Failure::Deadline);
-    assert!(start.elapsed() < Duration::from_secs(30), "one attempt is longer than that");
     assert_eq!(llm.hits(), 1);
     llm.wait_until_idle().await;
 }
