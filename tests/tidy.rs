@@ -22,40 +22,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &["config", "llm", "rerank"]),
     // `prompt` and `retrieve` for what lists and filters show.
     ("http", &["domain", "pipeline", "prompt", "retrieve", "telemetry"]),
-    (
-        "app",
-        &[
-            "domain",
-            "secret",
-            "prompt",
-            "llm",
-            "retrieve",
-            "rerank",
-            "cache",
-            "pipeline",
-            "config",
-            "telemetry",
-            "http",
-        ],
-    ),
-    (
-        "cli",
-        &[
-            "domain",
-            "secret",
-            "prompt",
-            "llm",
-            "retrieve",
-            "rerank",
-            "cache",
-            "pipeline",
-            "config",
-            "telemetry",
-            "http",
-            "app",
-        ],
-    ),
 ];
+
+/// What puts everything together, innermost first: each may use all of
+/// [`MAY_USE`] and what stands before it here.
+const COMPOSE: &[&str] = &["app", "cli"];
+
+/// What a module may use; none where it has no place in the tables.
+fn allowed(module: &str) -> Option<Vec<&'static str>> {
+    if let Some((_, uses)) = MAY_USE.iter().find(|(name, _)| *name == module) {
+        return Some(uses.to_vec());
+    }
+    let place = COMPOSE.iter().position(|name| *name == module)?;
+    Some(MAY_USE.iter().map(|(name, _)| *name).chain(COMPOSE[..place].iter().copied()).collect())
+}
 
 /// Most lines of a file, its tests not counted.
 const MAX_LINES: usize = 500;
@@ -201,8 +181,8 @@ fn dependencies_between_modules_point_one_way() {
         if matches!(module, "lib" | "main") {
             continue;
         }
-        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == module) else {
-            findings.push(format!("{}: module {module} has no line in MAY_USE", source.path));
+        let Some(allowed) = allowed(module) else {
+            findings.push(format!("{}: module {module} has no place in MAY_USE", source.path));
             continue;
         };
         let code = source.lines().map(|(_, line)| line).collect::<Vec<_>>().join("\n");
