@@ -129,10 +129,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    fn new(
-        collection: Arc<dyn Collection>,
-        encoder: Arc<dyn Encoder>,
-    ) -> Result<Self, WriteError> {
+    fn new(collection: Arc<dyn Collection>, encoder: Arc<dyn Encoder>) -> Result<Self, WriteError> {
         let manifest = collection.manifest();
         let analyzer = Analyzer::new(manifest.language, manifest.bm25)?;
         Ok(Self { collection, encoder, analyzer })
@@ -177,10 +174,8 @@ impl Writer {
         for document in documents {
             by_id.insert(point_id(&document.id), document);
         }
-        let stored = self
-            .collection
-            .fingerprints(by_id.keys().copied().collect(), patience())
-            .await?;
+        let stored =
+            self.collection.fingerprints(by_id.keys().copied().collect(), patience()).await?;
         let total = by_id.len();
         by_id.retain(|id, document| is_new(stored.get(id), document));
         let mut written = Written { stored: by_id.len(), unchanged: total - by_id.len(), cut: 0 };
