@@ -22,8 +22,10 @@ mod fuse;
 mod hits;
 mod index;
 mod manifest;
+mod name;
 mod point;
 mod retriever;
+mod server;
 
 pub use analyzer::{Bm25Params, InvalidAnalyzer};
 pub use bm25::LocalBm25;
@@ -45,3 +47,7 @@ pub use index::{BadLine, Drift, IndexError, IndexJob, IndexReport, LineProblem, 
 pub use manifest::{Manifest, State};
 pub use point::{UPDATED_AT, point_id};
 pub use retriever::{RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever};
+pub use server::{
+    InvalidServer, InvalidUrl, ReadConsistency, ServerConfig, ServerEngine, ServerUrl, ShardKey,
+    WriteOrdering,
+};
