@@ -24,6 +24,7 @@ mod index;
 mod manifest;
 mod point;
 mod retriever;
+mod transfer;
 
 pub use analyzer::{Bm25Params, InvalidAnalyzer};
 pub use bm25::LocalBm25;
@@ -45,3 +46,4 @@ pub use index::{BadLine, Drift, IndexError, IndexJob, IndexReport, LineProblem, 
 pub use manifest::{Manifest, State};
 pub use point::{UPDATED_AT, point_id};
 pub use retriever::{RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever};
+pub use transfer::transfer;
