@@ -202,6 +202,14 @@ impl Retriever for FirstStage {
         }
         .boxed()
     }
+
+    fn newest<'a>(
+        &'a self,
+        collection: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Timestamp>, RetrieveError>> {
+        let open = self.open(collection, Deadline::after(CHECK));
+        async move { Ok(open.await?.newest(Deadline::after(CHECK)).await?) }.boxed()
+    }
 }
 
 /// The best points of a collection by one component, the same in every engine:
@@ -215,7 +223,8 @@ async fn best(collection: &dyn Collection, request: Nearest) -> Result<Vec<Hit>,
         let mut hits = collection.nearest(Nearest { limit, ..request.clone() }).await?;
         super::fuse::order(&mut hits);
         let last = hits.last().map(|(_, score)| *score);
-        let shared = hits.len() == limit && last == hits.get(wanted.saturating_sub(1)).map(|(_, score)| *score);
+        let shared = hits.len() == limit
+            && last == hits.get(wanted.saturating_sub(1)).map(|(_, score)| *score);
         if !shared || limit >= MOST_TIES {
             hits.truncate(wanted);
             return Ok(hits);
