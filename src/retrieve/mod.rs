@@ -25,6 +25,7 @@ mod manifest;
 pub mod metrics;
 mod point;
 mod retriever;
+mod transfer;
 
 pub use analyzer::{Bm25Params, InvalidAnalyzer};
 pub use bm25::LocalBm25;
@@ -48,3 +49,4 @@ pub use index::{BadLine, Drift, IndexError, IndexJob, IndexReport, LineProblem, 
 pub use manifest::{Manifest, State};
 pub use point::{UPDATED_AT, point_id};
 pub use retriever::{RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever};
+pub use transfer::transfer;
