@@ -22,6 +22,7 @@ mod fuse;
 mod hits;
 mod index;
 mod manifest;
+pub mod metrics;
 mod point;
 mod retriever;
 mod transfer;
@@ -29,12 +30,14 @@ mod transfer;
 pub use analyzer::{Bm25Params, InvalidAnalyzer};
 pub use bm25::LocalBm25;
 pub use config::{
-    CollectionConfig, EmbeddingConfig, EmbeddingProvider, EngineKind, IndexType, Language,
-    NotBuilt, RetrievalConfig,
+    CollectionConfig, EngineKind, IndexType, Language, NotBuilt, RetrievalConfig,
 };
 pub use documents::{Documents, WriteError, Writer, Written};
 pub use embedded::EmbeddedEngine;
-pub use encoder::{BuiltinEncoder, EmbeddingModel, EncodeError, Encoded, Encoder};
+pub use encoder::{
+    BuiltinEncoder, BuiltinEncoderConfig, EmbeddingCalls, EmbeddingConfig, EmbeddingModel,
+    EncodeError, Encoded, Encoder, RemoteEncoder, RemoteEncoderConfig,
+};
 pub use engine::{
     Collection, Engine, EngineResult, Nearest, Page, Point, QueryVector, SparseVector,
 };
