@@ -1,12 +1,15 @@
 //! The `[pipelines.NAME]` tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::StrategyName;
 use crate::prompt::Task;
-use crate::retrieve::RetrievalMode;
+use crate::retrieve::{Condition, Filter, Freshness, Range, RetrievalMode, UPDATED_AT, freshness};
 
 /// One named configuration of retrieval, strategy, prompt, model and deadline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,10 +17,10 @@ use crate::retrieve::RetrievalMode;
 pub struct PipelineConfig {
     /// Other names that requests may use.
     pub aliases: Vec<String>,
-    /// Collection that search retrieves from; without one the pipeline only
-    /// reranks.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub collection: Option<String>,
+    /// Collection that search retrieves from, or a list of several that are
+    /// searched as if they were one; without any the pipeline only reranks.
+    #[serde(skip_serializing_if = "Collections::is_empty")]
+    pub collection: Collections,
     /// The first stage.
     pub retrieve: RetrieveConfig,
     /// Most candidates that the LLM sees; the rest follow in classical order.
@@ -47,7 +50,7 @@ impl Default for PipelineConfig {
     fn default() -> Self {
         Self {
             aliases: Vec::new(),
-            collection: None,
+            collection: Collections::default(),
             retrieve: RetrieveConfig::default(),
             rerank_limit: 100,
             strategy: StrategyName::default(),
@@ -61,19 +64,94 @@ impl Default for PipelineConfig {
     }
 }
 
+/// `collection = "docs"`, or a list of collections; each at most once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Collections(Vec<String>);
+
+impl Collections {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl Serialize for Collections {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_slice() {
+            [one] => one.serialize(serializer),
+            several => several.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Collections {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected a collection's name or a list of names")]
+        enum OneOrMore {
+            One(String),
+            More(Vec<String>),
+        }
+        let names = match OneOrMore::deserialize(deserializer)? {
+            OneOrMore::One(name) => vec![name],
+            OneOrMore::More(names) => names,
+        };
+        let mut seen = BTreeSet::new();
+        if names.is_empty() {
+            return Err(Error::custom("name a collection, or leave the key out"));
+        }
+        if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
+            return Err(Error::custom(format!("\"{twice}\" is named twice")));
+        }
+        Ok(Self(names))
+    }
+}
+
 /// The first stage of a pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetrieveConfig {
     /// Which components take part.
     pub mode: RetrievalMode,
     /// How many candidates are retrieved.
     pub limit: usize,
+    /// Prefers newer documents, by `metadata.updated_at`; absent: not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
+    /// Leaves out what was changed longer ago than this, such as `"30d"`, and
+    /// what has no `metadata.updated_at`; absent: nothing is left out.
+    #[serde(
+        deserialize_with = "freshness::duration::some",
+        serialize_with = "freshness::duration::serialize_some",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub max_age: Option<Duration>,
+}
+
+impl RetrieveConfig {
+    /// The filter with what the pipeline itself leaves out.
+    #[must_use]
+    pub fn narrowed(&self, mut filter: Filter, now: Timestamp) -> Filter {
+        if let Some(max_age) = self.max_age {
+            // Before the calendar begins, nothing is too old.
+            let since = now.checked_sub(max_age).unwrap_or(Timestamp::MIN);
+            let range = Range { gte: Some(since), ..Range::open() };
+            filter.must.push((UPDATED_AT.to_owned(), Condition::Date(range)));
+        }
+        filter
+    }
 }
 
 impl Default for RetrieveConfig {
     fn default() -> Self {
-        Self { mode: RetrievalMode::default(), limit: 100 }
+        Self { mode: RetrievalMode::default(), limit: 100, freshness: None, max_age: None }
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Pipeline {
     pub name: String,
     /// Its configuration.
     pub config: PipelineConfig,
-    /// Language of its collection, for documents that requests bring.
+    /// Language of its first collection, for documents that requests bring.
     pub language: Language,
     model: Option<ModelSlot>,
     prompts: BTreeMap<Task, Arc<Prompt>>,
@@ -97,7 +97,8 @@ impl Serving {
                     ));
                 }
             }
-            let collection = config.collection.as_ref().and_then(|name| collections.get(name));
+            let first = config.collection.names().first();
+            let collection = first.and_then(|name| collections.get(name));
             let language = collection.map_or_else(Language::default, |found| found.language);
             match Pipeline::build(name, config, language, &registry, models) {
                 Ok(pipeline) => drop(ready.insert(name.clone(), Arc::new(pipeline))),

@@ -6,12 +6,12 @@
 use qdrant_edge::bm25_embed::{EdgeBm25, EdgeBm25Config};
 use qdrant_edge::external::ordered_float::NotNan;
 use qdrant_edge::{
-    DisabledStemmerParams, NoStemmer, SparseVector, StemmingAlgorithm, StopwordsInterface,
-    StopwordsSet,
+    DisabledStemmerParams, NoStemmer, StemmingAlgorithm, StopwordsInterface, StopwordsSet,
 };
 use serde::{Deserialize, Serialize};
 
 use super::Language;
+use super::engine::SparseVector;
 
 /// The shape of BM25's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,14 +76,18 @@ impl Analyzer {
     /// comes in when a query is answered.
     #[must_use]
     pub fn document(&self, title: &str, text: &str) -> SparseVector {
-        self.0.embed_document(&joined(title, text))
+        neutral(self.0.embed_document(&joined(title, text)))
     }
 
     /// The vector of a query: each term once.
     #[must_use]
     pub fn query(&self, text: &str) -> SparseVector {
-        self.0.embed_query(text)
+        neutral(self.0.embed_query(text))
     }
+}
+
+fn neutral(vector: qdrant_edge::SparseVector) -> SparseVector {
+    SparseVector { indices: vector.indices, values: vector.values }
 }
 
 /// Counts terms, where BM25's weights aren't wanted.

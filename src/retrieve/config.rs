@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::UPDATED_AT;
+
 /// The engine and where it keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -122,6 +124,18 @@ pub struct CollectionConfig {
     /// of another type stays in the document, and filters don't see it.
     #[serde(deserialize_with = "indexed_keys")]
     pub indexed: BTreeMap<String, IndexType>,
+}
+
+impl CollectionConfig {
+    /// Every metadata key that has an index: the configured ones, and
+    /// [`UPDATED_AT`](super::UPDATED_AT) as a date where they don't say
+    /// otherwise.
+    #[must_use]
+    pub fn indexes(&self) -> BTreeMap<String, IndexType> {
+        let mut indexes = self.indexed.clone();
+        indexes.entry(UPDATED_AT.to_owned()).or_insert(IndexType::Datetime);
+        indexes
+    }
 }
 
 /// The engine writes the keys of its indexes as quoted paths, in which it

@@ -203,10 +203,8 @@ impl Writer {
             by_id.insert(point_id(&document.id), document);
         }
         let _place = self.shared.enter(by_id.keys().copied().collect()).await;
-        let stored = self
-            .collection
-            .fingerprints(by_id.keys().copied().collect(), patience())
-            .await?;
+        let stored =
+            self.collection.fingerprints(by_id.keys().copied().collect(), patience()).await?;
         let total = by_id.len();
         by_id.retain(|id, document| is_new(stored.get(id), document));
         let mut written = Written { stored: by_id.len(), unchanged: total - by_id.len(), cut: 0 };

@@ -22,7 +22,11 @@ pub type EngineResult<'a, T> = BoxFuture<'a, Result<T, EngineError>>;
 /// A store of named collections. Every call ends by its deadline.
 pub trait Engine: Send + Sync + 'static {
     /// A collection that exists.
-    fn open<'a>(&'a self, name: &'a str, deadline: Deadline) -> EngineResult<'a, Arc<dyn Collection>>;
+    fn open<'a>(
+        &'a self,
+        name: &'a str,
+        deadline: Deadline,
+    ) -> EngineResult<'a, Arc<dyn Collection>>;
 
     /// The collection, made as `manifest` says if it doesn't exist. One that
     /// exists keeps what it was made with.

@@ -51,6 +51,30 @@ pub fn relative_scores<Id: Ord + Hash + Clone>(
     fused
 }
 
+/// One component alone, brought to [0, 1].
+#[must_use]
+pub fn alone<Id: Clone>(component: &[(Id, f32)]) -> Vec<(Id, f32)> {
+    let scale = Scale::of(component);
+    component.iter().map(|(id, score)| (id.clone(), scale.relative(*score))).collect()
+}
+
+/// Gives `share` of each score to what `other` says of the same id (0 where it
+/// says nothing). Best first; equal scores by id.
+#[must_use]
+pub fn blended<Id: Ord + Hash + Clone>(
+    scores: &[(Id, f32)],
+    other: &HashMap<Id, f32>,
+    share: f32,
+) -> Vec<(Id, f32)> {
+    let blend = |(id, score): &(Id, f32)| {
+        let other = other.get(id).copied().unwrap_or(0.0);
+        (id.clone(), (1.0 - share) * score + share * other)
+    };
+    let mut blended: Vec<_> = scores.iter().map(blend).collect();
+    order(&mut blended);
+    blended
+}
+
 /// The best and the worst score of a component.
 struct Scale {
     best: f32,
@@ -119,6 +143,19 @@ mod tests {
         let scores: Vec<f32> = fused.iter().map(|(_, score)| *score).collect();
         assert_eq!(scores, [BM25_SHARE, DENSE_SHARE, DENSE_SHARE]);
         assert!(relative_scores::<&str>(&[], &[]).is_empty());
+    }
+
+    #[test]
+    fn a_share_goes_to_another_score() {
+        let scores = alone(&[("a", 9.0), ("b", 5.0), ("c", 1.0)]);
+        let other = HashMap::from([("c", 1.0), ("b", 0.5)]);
+        let ids = |share| {
+            let blended = blended(&scores, &other, share);
+            blended.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(0.1), ["a", "b", "c"]);
+        assert_eq!(ids(0.5), ["a", "b", "c"], "all are equal, so ids decide");
+        assert_eq!(ids(0.9), ["c", "b", "a"]);
     }
 
     #[test]

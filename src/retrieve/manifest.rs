@@ -14,7 +14,7 @@ pub(super) const FORMAT: u32 = 2;
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Always [`FORMAT`].
-    format: u32,
+    pub(super) format: u32,
     /// The model of the dense vectors.
     pub embedding: EmbeddingModel,
     /// Stemming and stop words of the BM25 vectors.

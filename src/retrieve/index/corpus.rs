@@ -49,8 +49,8 @@ fn parse(line: &[u8]) -> Result<Document, LineProblem> {
     if line.first() == Some(&b'[') {
         return Err(LineProblem::NotADocument("it is an array, not an object".into()));
     }
-    let line: Line = serde_json::from_slice(line)
-        .map_err(|error| LineProblem::NotADocument(plain(&error)))?;
+    let line: Line =
+        serde_json::from_slice(line).map_err(|error| LineProblem::NotADocument(plain(&error)))?;
     let id = match line.id {
         Id::Text(text) => text,
         Id::Number(number) => number.to_string(),

@@ -196,8 +196,7 @@ mod tests {
         contents.extend_from_slice(b"\n");
         contents.extend(vec![b'y'; 3 * MAX_LINE]);
         contents.extend_from_slice(b"\nlast\n");
-        let expected =
-            [(1, Some(vec![b'x'; MAX_LINE])), (2, None), (3, Some(b"last".to_vec()))];
+        let expected = [(1, Some(vec![b'x'; MAX_LINE])), (2, None), (3, Some(b"last".to_vec()))];
         assert!(split([&contents[..]]) == expected);
         assert!(split(contents.chunks(100_003)) == expected);
         assert!(of_file(&contents) == expected);
