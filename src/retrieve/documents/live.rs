@@ -13,7 +13,7 @@ pub struct LiveWriter {
     name: String,
     average_length: Option<f64>,
     /// None while there is nothing in the collection.
-    writer: Option<Writer>,
+    pub(super) writer: Option<Writer>,
 }
 
 impl Documents {

@@ -31,6 +31,15 @@ pub(super) fn locate(data: &Path) -> Result<PathBuf, IndexError> {
 }
 
 impl RawLine<'_> {
+    /// Length of its text in bytes; 0 where it was passed over.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::TooLong => 0,
+        }
+    }
+
     /// The document on the line.
     ///
     /// # Errors
