@@ -33,11 +33,15 @@ pub(in crate::http) async fn collection(
 async fn info(state: &HttpState, name: Named<String>) -> Result<Response, Refused> {
     let name = in_path(name)?;
     let documents = documents(state)?;
-    let info = documents.info(&name).await.map_err(|error| Refused {
-        error: not_found_if_invalid(error.into()),
-        more: More { language: Some(documents.language(&name)) },
-    })?;
-    Ok(Json(info).into_response())
+    match documents.info(&name).await {
+        Ok(info) => Ok(Json(info).into_response()),
+        Err(error) => {
+            let error = ApiError::from(error);
+            let can_be_made = error.code == ErrorCode::UnknownCollection;
+            let language = can_be_made.then(|| documents.language(&name));
+            Err(Refused { error: not_found_if_invalid(error), more: More { language } })
+        }
+    }
 }
 
 /// Why a request about a collection isn't served.
