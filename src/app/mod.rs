@@ -1,5 +1,6 @@
 //! The composition root: a configuration becomes a running gateway.
 
+mod ages;
 mod parts;
 mod reload;
 mod upkeep;
@@ -121,6 +122,7 @@ impl App {
         let metrics = telemetry::metrics().ok();
         let _upkeep = metrics.map(|metrics| Background::spawn(telemetry::upkeep(metrics)));
         let _reload = self.reloader.map(|reloader| Background::spawn(reloader.run()));
+        let _ages = Background::spawn(ages::watch(Arc::clone(&self.parts.gateway)));
         let state = self.state.clone();
         let shutdown = async {
             shutdown.await;

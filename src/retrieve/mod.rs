@@ -24,6 +24,7 @@ mod index;
 mod manifest;
 mod point;
 mod retriever;
+mod transfer;
 
 pub use analyzer::{Bm25Params, InvalidAnalyzer};
 pub use bm25::LocalBm25;
@@ -49,3 +50,4 @@ pub use index::{
 pub use manifest::{Manifest, State};
 pub use point::{UPDATED_AT, point_id};
 pub use retriever::{RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever};
+pub use transfer::transfer;
