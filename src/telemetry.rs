@@ -27,6 +27,10 @@ pub const OVERHEAD: &str = "rankgate_overhead_seconds";
 /// Changes of prompt files that could not be taken over; no labels.
 pub const PROMPT_RELOAD_FAILURES_TOTAL: &str = "rankgate_prompt_reload_failures_total";
 
+/// Age of a collection's newest document by its `updated_at`, in seconds;
+/// label `collection`. Absent where no document has a date.
+pub const COLLECTION_NEWEST_AGE: &str = "rankgate_collection_newest_age_seconds";
+
 /// Name, labels and meaning of each metric that the edge counts.
 pub const TABLE: [(&str, &[&str], &str); 4] = [
     (
@@ -139,6 +143,8 @@ fn install() -> Result<PrometheusHandle, MetricsError> {
             metrics::describe_counter!(name, meaning);
         }
     }
+    let meaning = "Age of a collection's newest document by its updated_at";
+    metrics::describe_gauge!(COLLECTION_NEWEST_AGE, metrics::Unit::Seconds, meaning);
     metrics::describe_counter!(REPAIRS_TOTAL, "Mended faults of usable replies");
     metrics::counter!(PROMPT_RELOAD_FAILURES_TOTAL).absolute(0);
     Ok(handle)

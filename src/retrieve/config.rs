@@ -1,4 +1,4 @@
-//! The `[retrieval]`, `[embedding]` and `[collections.NAME]` tables.
+//! The `[retrieval]` and `[collections.NAME]` tables.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -57,47 +57,6 @@ impl<'de> Deserialize<'de> for EngineKind {
     }
 }
 
-/// Where embeddings come from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EmbeddingConfig {
-    /// Which encoder is used.
-    pub provider: EmbeddingProvider,
-    /// Upstream that embeds; refused until that provider is built.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub upstream: Option<NotBuilt>,
-    /// Model of the upstream; refused until that provider is built.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<NotBuilt>,
-    /// Dimensions of the upstream's vectors; refused until that provider is
-    /// built.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dimensions: Option<NotBuilt>,
-}
-
-/// The encoders.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EmbeddingProvider {
-    /// The model inside the binary.
-    #[default]
-    Builtin,
-}
-
-impl<'de> Deserialize<'de> for EmbeddingProvider {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "builtin" => Ok(Self::Builtin),
-            "openai" => Err(serde::de::Error::custom(
-                "provider = \"openai\" is not built yet: use provider = \"builtin\"",
-            )),
-            other => Err(serde::de::Error::custom(format!(
-                "unknown provider \"{other}\": use \"builtin\""
-            ))),
-        }
-    }
-}
-
 /// A key of the documented configuration that nothing reads yet. It has no
 /// value: reading one is an error that names the remedy, so that a setting is
 /// never silently without effect.
@@ -108,8 +67,7 @@ impl<'de> Deserialize<'de> for NotBuilt {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         serde::de::IgnoredAny::deserialize(deserializer)?;
         Err(serde::de::Error::custom(
-            "this key is not built yet: remove it (engine = \"embedded\" needs only data_dir, \
-             and provider = \"builtin\" needs no other key)",
+            "this key is not built yet: remove it (engine = \"embedded\" needs only data_dir)",
         ))
     }
 }
@@ -266,7 +224,6 @@ mod tests {
         assert_eq!(config.data_dir, PathBuf::from("data"));
         let collection: CollectionConfig = toml::from_str("").unwrap();
         assert_eq!(collection.language, Language::English);
-        assert_eq!(toml::from_str::<EmbeddingConfig>("").unwrap(), EmbeddingConfig::default());
     }
 
     #[test]
@@ -279,16 +236,6 @@ mod tests {
             let error = retrieval(text).unwrap_err().to_string();
             assert!(error.contains("not built yet"), "{error}");
             assert!(error.contains("\"embedded\""), "{error}");
-        }
-        for text in [
-            "provider = \"openai\"",
-            "upstream = \"openai\"",
-            "model = \"text-embedding-3-small\"",
-            "dimensions = 1536",
-        ] {
-            let error = toml::from_str::<EmbeddingConfig>(text).unwrap_err().to_string();
-            assert!(error.contains("not built yet"), "{error}");
-            assert!(error.contains("\"builtin\""), "{error}");
         }
     }
 

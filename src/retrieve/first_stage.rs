@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::analyzer::Analyzer;
 use super::clause::Clauses;
-use super::engine::{Collection, Engine, Nearest, QueryVector};
+use super::engine::{Collection, Engine, Hit, Nearest, QueryVector};
 use super::hits::{Hits, Key};
 use super::{
     CollectionConfig, EmbeddingModel, EncodeError, Encoder, EngineError, RetrievalMode, Retrieve,
@@ -23,6 +23,11 @@ use crate::domain::{CandidateList, Deadline, Document};
 /// Fewest hits of each component that a fusion looks at. A document beyond
 /// them would add next to nothing to a sum.
 const FUSION_DEPTH: usize = 100;
+
+/// How many times as many hits are asked for where the last place is shared.
+const MORE: usize = 8;
+/// Most hits that are asked for so.
+const MOST_TIES: usize = 5000;
 
 /// A hybrid search waits for the embedding for this part of the time that is
 /// left, and serves BM25 alone if it isn't there by then.
@@ -161,7 +166,7 @@ impl FirstStage {
                 deadline: request.deadline,
             };
             async move {
-                let hits = source.collection.nearest(nearest).await?;
+                let hits = best(&*source.collection, nearest).await?;
                 let key = move |id| Key { source: index, id };
                 Ok::<_, EngineError>(hits.into_iter().map(move |(id, score)| (key(id), score)))
             }
@@ -196,6 +201,35 @@ impl Retriever for FirstStage {
             Ok(())
         }
         .boxed()
+    }
+
+    fn newest<'a>(
+        &'a self,
+        collection: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Timestamp>, RetrieveError>> {
+        let open = self.open(collection, Deadline::after(CHECK));
+        async move { Ok(open.await?.newest(Deadline::after(CHECK)).await?) }.boxed()
+    }
+}
+
+/// The best points of a collection by one component, the same in every engine:
+/// of points that score the same, an engine returns any, so all of them are
+/// asked for where the last place is shared, and those of the lowest ids are
+/// taken.
+async fn best(collection: &dyn Collection, request: Nearest) -> Result<Vec<Hit>, EngineError> {
+    let wanted = request.limit;
+    let mut limit = wanted + 1;
+    loop {
+        let mut hits = collection.nearest(Nearest { limit, ..request.clone() }).await?;
+        super::fuse::order(&mut hits);
+        let last = hits.last().map(|(_, score)| *score);
+        let shared = hits.len() == limit
+            && last == hits.get(wanted.saturating_sub(1)).map(|(_, score)| *score);
+        if !shared || limit >= MOST_TIES {
+            hits.truncate(wanted);
+            return Ok(hits);
+        }
+        limit = (limit * MORE).min(MOST_TIES.max(limit));
     }
 }
 

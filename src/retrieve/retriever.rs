@@ -1,6 +1,7 @@
 //! What an engine is asked and what it answers.
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Filter, Freshness};
@@ -14,6 +15,13 @@ pub trait Retriever: Send + Sync + 'static {
 
     /// Whether the engine can answer for this collection now, for readiness.
     fn check<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<(), RetrieveError>>;
+
+    /// The latest `metadata.updated_at` of a collection's documents; none
+    /// where no document has one.
+    fn newest<'a>(
+        &'a self,
+        collection: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Timestamp>, RetrieveError>>;
 }
 
 /// One first-stage request.

@@ -232,3 +232,14 @@ async fn a_pipeline_leaves_out_what_is_too_old() {
     let freshness = &answer["results"][0]["scores"]["freshness"];
     assert!(freshness.as_f64().unwrap() > 0.9, "{answer}");
 }
+
+#[tokio::test]
+async fn metrics_tell_the_age_of_the_newest_document() {
+    let shop = Shop::open("http://127.0.0.1:9/v1").await;
+    let name = "rankgate_collection_newest_age_seconds{collection=\"guides\"} ";
+    let young = |text: &str| {
+        let age = text.lines().find_map(|line| line.strip_prefix(name)?.parse::<f64>().ok());
+        age.is_some_and(|age| (0.0..3600.0).contains(&age))
+    };
+    shop.app.eventually("/metrics", young).await;
+}
