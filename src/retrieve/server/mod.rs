@@ -15,8 +15,10 @@ mod config;
 mod convert;
 mod failure;
 mod open;
+mod reads;
 mod schema;
 mod settings;
+mod writes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
