@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::attempt::Answered;
 use super::{FinishReason, TokenProbability};
 
 /// The body of a chat completion; any field may be missing.
@@ -85,6 +86,15 @@ pub(super) struct Answer {
     pub input_tokens: Option<u64>,
     /// Tokens written, where the upstream says so.
     pub output_tokens: Option<u64>,
+}
+
+impl Answered for Answer {
+    fn outcome(&self) -> &'static str {
+        match self.finish {
+            FinishReason::ContentFilter => "filtered",
+            _ => "ok",
+        }
+    }
 }
 
 impl Completion {

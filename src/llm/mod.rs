@@ -12,18 +12,21 @@ mod classify;
 mod client;
 mod completion;
 mod config;
+mod endpoint;
 mod error;
 mod in_flight;
 mod layers;
 pub mod metrics;
 mod model;
 mod models;
+mod pace;
 mod retry;
 mod retry_budget;
 mod stack;
 mod times;
 pub mod tokens;
 mod transport;
+mod upstream;
 
 pub use chat::{
     ChatModel, ChatReply, ChatRequest, FinishReason, ModelSpec, OutputFormat, TokenProbability,
@@ -35,8 +38,9 @@ pub use config::{
 pub use error::LlmError;
 pub use in_flight::InFlight;
 pub use model::UpstreamModel;
-pub use models::{LlmConfigError, ModelUnavailable, Models};
+pub use models::{ModelUnavailable, Models};
 pub use times::{CallTimes, LastFailure};
+pub use upstream::{LlmConfigError, SecretMissing};
 
 /// The log target of the client library, which writes whole bodies there at
 /// WARN and ERROR: filtered out of every log.
