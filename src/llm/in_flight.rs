@@ -49,9 +49,8 @@ impl State {
 
     fn queue_is_full(&self) -> bool {
         match (self.limit, self.queue) {
-            (None, _) => false,
             (Some(0), _) => true,
-            (Some(_), Queue::Unbounded) => false,
+            (None, _) | (Some(_), Queue::Unbounded) => false,
             (Some(limit), Queue::Bounded) => {
                 self.waiting >= MIN_QUEUE.max(limit.saturating_mul(QUEUE_PER_PERMIT))
             }

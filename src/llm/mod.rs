@@ -1,9 +1,9 @@
 //! The LLM side: what is asked, what comes back, and every way it can fail.
 //!
-//! Callers see [`ChatModel`] and nothing of HTTP. Each error names one
-//! [`Failure`](crate::domain::Failure), the closed set that answers and metrics
-//! share. [`Models`] builds the models of the config; `stack.rs` has the layers
-//! that a call goes through.
+//! Callers see [`ChatModel`] and [`Embeddings`], and nothing of HTTP. Each error
+//! names one [`Failure`](crate::domain::Failure), the closed set that answers and
+//! metrics share. [`Models`] builds the models of the config; `stack.rs` has the
+//! layers that a call goes through.
 
 mod attempt;
 mod body;
@@ -12,10 +12,12 @@ mod classify;
 mod client;
 mod completion;
 mod config;
+mod embeddings;
 mod endpoint;
 mod error;
 mod in_flight;
 mod layers;
+mod lenient;
 pub mod metrics;
 mod model;
 mod models;
@@ -27,6 +29,7 @@ mod times;
 pub mod tokens;
 mod transport;
 mod upstream;
+mod work;
 
 pub use chat::{
     ChatModel, ChatReply, ChatRequest, FinishReason, ModelSpec, OutputFormat, TokenProbability,
@@ -35,6 +38,7 @@ pub use config::{
     BaseUrl, Capabilities, Deployment, InvalidBaseUrl, LlmConfig, MaxTokensName, ModelConfig,
     ModelUpstream, UpstreamConfig,
 };
+pub use embeddings::{EmbedError, Embeddings, EmbeddingsConfig};
 pub use error::LlmError;
 pub use in_flight::InFlight;
 pub use model::UpstreamModel;
