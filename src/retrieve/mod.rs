@@ -13,9 +13,10 @@ mod encoder;
 mod filter;
 mod fuse;
 mod index;
+mod lexical;
 mod retriever;
 
-pub use analyzer::{Bm25Params, InvalidAnalyzer};
+pub use analyzer::{Analyzer, InvalidAnalyzer};
 pub use bm25::LocalBm25;
 pub use config::{
     CollectionConfig, EmbeddingConfig, EmbeddingProvider, EngineKind, IndexType, Language,
@@ -25,4 +26,5 @@ pub use embedded::{CollectionInfo, EmbeddedEngine, EngineError, State, point_id}
 pub use encoder::{BuiltinEncoder, EmbeddingModel, EncodeError, Encoder, Passage};
 pub use filter::{Condition, Filter, InvalidFilter, Range};
 pub use index::{BadLine, Drift, IndexError, IndexJob, IndexReport, LineProblem, Progress, index};
+pub use lexical::{Bm25Params, Bm25Shape, FieldWeights, InvalidSetting, Lexical};
 pub use retriever::{RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever};

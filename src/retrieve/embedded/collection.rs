@@ -22,8 +22,8 @@ use super::manifest::{Manifest, State};
 use super::point::{self, BM25, CONTENT_HASH, DENSE};
 use super::schema::{align, shard_config};
 use crate::domain::Document;
-use crate::retrieve::analyzer::{Analyzer, Bm25Params};
-use crate::retrieve::{CollectionConfig, EmbeddingModel, Filter, IndexType};
+use crate::retrieve::analyzer::Analyzer;
+use crate::retrieve::{Bm25Params, CollectionConfig, EmbeddingModel, Filter, IndexType};
 
 const MANIFEST: &str = "manifest.json";
 const SHARD: &str = "shard";

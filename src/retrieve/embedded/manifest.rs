@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EngineError;
 use super::files::{io, replace};
-use crate::retrieve::analyzer::Bm25Params;
-use crate::retrieve::{EmbeddingModel, Language};
+use crate::retrieve::{Bm25Params, EmbeddingModel, Language};
 
 /// The layout of the folder and of the payload. Raised when either changes
 /// in a way that this version can't read.
@@ -90,7 +89,7 @@ mod tests {
 
     fn manifest() -> Manifest {
         let model = EmbeddingModel { name: "m".into(), revision: "r1".into(), dimensions: 3 };
-        Manifest::new(model, Language::German, Bm25Params::with_average_length(12.5))
+        Manifest::new(model, Language::German, crate::retrieve::Lexical::default().params(12.5))
     }
 
     #[test]

@@ -26,7 +26,6 @@ use tokio::sync::Semaphore;
 
 use self::collection::Collection;
 use self::files::{FolderLock, io};
-use super::analyzer::Bm25Params;
 use super::{CollectionConfig, Encoder};
 
 pub use self::error::EngineError;
@@ -184,7 +183,7 @@ impl Shared {
         name: &str,
         average_length: f64,
     ) -> Result<Arc<Collection>, EngineError> {
-        let params = Bm25Params::with_average_length(average_length);
+        let params = self.config(name).lexical().params(average_length);
         let collection = self.opened(name, |path| {
             let model = self.encoder.model();
             Collection::open_or_create(path, name, &self.config(name), model, params)

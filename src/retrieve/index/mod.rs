@@ -121,7 +121,7 @@ impl Survey {
         report: &mut IndexReport,
         progress: &dyn Progress,
     ) -> Result<Self, IndexError> {
-        let counter = TermCounter::new(engine.config(&job.collection).language)?;
+        let counter = TermCounter::new(&engine.config(&job.collection).lexical())?;
         let size = size_of(file)?;
         let mut survey = Self { lines: HashMap::new(), terms: 0.0, size };
         let mut lines = Lines::open(file)?;
