@@ -87,6 +87,7 @@ impl Gateway {
             collection,
             query: asked.query.clone(),
             mode: pipeline.config.retrieve.mode,
+            fusion: pipeline.config.retrieve.fusion,
             limit: candidates.unwrap_or(pipeline.config.retrieve.limit),
             filter,
             deadline,

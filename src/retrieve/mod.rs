@@ -25,6 +25,7 @@ pub use config::{
 pub use embedded::{CollectionInfo, EmbeddedEngine, EngineError, State, point_id};
 pub use encoder::{BuiltinEncoder, EmbeddingModel, EncodeError, Encoder, Passage};
 pub use filter::{Condition, Filter, InvalidFilter, Range};
+pub use fuse::{ComponentWeights, Fusion, FusionKind, InvalidRrfK, RrfK};
 pub use index::{BadLine, Drift, IndexError, IndexJob, IndexReport, LineProblem, Progress, index};
 pub use lexical::{Bm25Params, Bm25Shape, FieldWeights, InvalidSetting, Lexical};
 pub use retriever::{RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever};

@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use super::Filter;
+use super::{Filter, Fusion};
 use crate::domain::{CandidateList, Deadline, Query};
 
 /// A first-stage engine over named collections.
@@ -25,6 +25,8 @@ pub struct Retrieve {
     pub query: Query,
     /// Which components take part.
     pub mode: RetrievalMode,
+    /// How they become one order, where both take part.
+    pub fusion: Fusion,
     /// Most candidates to return; 0 gives none.
     pub limit: usize,
     /// Conditions on metadata that every candidate meets.
@@ -41,7 +43,7 @@ pub enum RetrievalMode {
     Bm25,
     /// Embeddings alone.
     Dense,
-    /// Both, fused by relative scores.
+    /// Both, fused.
     #[default]
     Hybrid,
 }

@@ -13,11 +13,10 @@ use super::collection::{Collection, Hit};
 use super::{EmbeddedEngine, EngineError};
 use crate::domain::{Candidate, CandidateList, Deadline, DocId, Document, FirstStageScores};
 use crate::retrieve::{
-    EncodeError, RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever, fuse,
+    EncodeError, Fusion, RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever, fuse,
 };
 
-/// Fewest hits of each component that a fusion looks at. A document beyond
-/// them could add at most 1/161 to a sum.
+/// Fewest hits of each component that a fusion looks at.
 const FUSION_DEPTH: usize = 100;
 
 /// A hybrid search waits for the embedding for this part of the time that is
@@ -48,14 +47,16 @@ struct Hits {
 impl EmbeddedEngine {
     async fn answer(&self, request: Retrieve) -> Result<Retrieved, RetrieveError> {
         let collection = self.opened(request.collection.clone(), request.deadline).await?;
-        let (deadline, limit, mode) = (request.deadline, request.limit, request.mode);
+        let (deadline, limit, mode, fusion) =
+            (request.deadline, request.limit, request.mode, request.fusion);
         if limit == 0 {
             let candidates = CandidateList::default();
             return Ok(Retrieved { candidates, degraded_embedding: false });
         }
         let hits = self.hits(&collection, Arc::new(request)).await?;
         let degraded_embedding = mode == RetrievalMode::Hybrid && hits.dense.is_none();
-        let candidates = self.run(deadline, move || hits.ranked(&collection, limit)).await?;
+        let candidates =
+            self.run(deadline, move || hits.ranked(&collection, fusion, limit)).await?;
         Ok(Retrieved { candidates, degraded_embedding })
     }
 
@@ -177,7 +178,12 @@ fn no_embedding(error: &EncodeError) -> RetrieveError {
 
 impl Hits {
     /// The best `limit` with their documents, in classical order.
-    fn ranked(self, collection: &Collection, limit: usize) -> Result<CandidateList, EngineError> {
+    fn ranked(
+        self,
+        collection: &Collection,
+        fusion: Fusion,
+        limit: usize,
+    ) -> Result<CandidateList, EngineError> {
         let ids: HashSet<Uuid> =
             self.bm25.iter().chain(&self.dense).flatten().map(|(id, _)| *id).collect();
         let ids: Vec<Uuid> = ids.into_iter().collect();
@@ -185,7 +191,7 @@ impl Hits {
         let bm25 = self.bm25.map(|hits| named(&hits, &documents));
         let dense = self.dense.map(|hits| named(&hits, &documents));
         let fused = match (&bm25, &dense) {
-            (Some(bm25), Some(dense)) => Some(fuse::relative_scores(bm25, dense)),
+            (Some(bm25), Some(dense)) => Some(fusion.fuse(bm25, dense)),
             _ => None,
         };
         let order = fused.as_ref().or(bm25.as_ref()).or(dense.as_ref());

@@ -15,7 +15,8 @@ use super::*;
 use crate::domain::{Deadline, DocId, Document, Query};
 use crate::retrieve::encoder::StubEncoder;
 use crate::retrieve::{
-    Filter, IndexType, Language, RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever,
+    Filter, Fusion, IndexType, Language, RetrievalMode, Retrieve, RetrieveError, Retrieved,
+    Retriever,
 };
 
 const NAME: &str = "docs";
@@ -58,6 +59,7 @@ fn request(query: &str, mode: RetrievalMode, limit: usize) -> Retrieve {
         collection: NAME.into(),
         query: Query::new(query).unwrap(),
         mode,
+        fusion: Fusion::default(),
         limit,
         filter: Filter::default(),
         deadline: Deadline::after(Duration::from_mins(5)),
