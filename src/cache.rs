@@ -17,7 +17,7 @@ use bytesize::ByteSize;
 use moka::future::Cache;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Candidate, Query, Ranking, Repairs, StrategyName, TenantId};
+use crate::domain::{Candidate, FirstStageScores, Query, Ranking, Repairs, StrategyName, TenantId};
 
 /// The `[cache]` table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,10 +104,12 @@ impl RankingKey<'_> {
         key.number(max_passage_tokens.map(|n| n as u64));
         key.number(Some(seed));
         key.number(Some(candidates.len() as u64));
-        for Candidate { document, scores } in candidates {
+        for Candidate { document, collection, scores } in candidates {
             key.text(document.id.as_str());
+            key.text(collection.as_deref().unwrap_or_default());
             key.bytes(document.content_hash().as_bytes());
-            for score in [scores.bm25, scores.dense, scores.fusion] {
+            let FirstStageScores { bm25, dense, fusion, freshness } = *scores;
+            for score in [bm25, dense, fusion, freshness] {
                 key.number(score.map(|score| u64::from(score.to_bits())));
             }
         }
@@ -203,7 +205,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::{DocId, Document, FirstStageScores};
+    use crate::domain::{DocId, Document};
 
     fn candidate(id: &str, text: &str, bm25: f32) -> Candidate {
         let document = Document {
@@ -213,7 +215,7 @@ mod tests {
             metadata: serde_json::Map::new(),
         };
         let scores = FirstStageScores { bm25: Some(bm25), ..FirstStageScores::default() };
-        Candidate { document: Arc::new(document), scores }
+        Candidate { document: Arc::new(document), collection: None, scores }
     }
 
     fn ranking() -> CachedRanking {
@@ -251,6 +253,10 @@ mod tests {
         let reordered = [candidate("b", "y", 0.5), candidate("a", "x", 1.0)];
         let rescored = [candidate("a", "x", 1.5), candidate("b", "y", 0.5)];
         let rewritten = [candidate("a", "x2", 1.0), candidate("b", "y", 0.5)];
+        let elsewhere = [
+            Candidate { collection: Some("videos".into()), ..candidates[0].clone() },
+            candidates[1].clone(),
+        ];
         let keys = [
             base(),
             RankingKey { pipeline: "q", ..base() },
@@ -268,6 +274,7 @@ mod tests {
             RankingKey { candidates: &reordered, ..base() },
             RankingKey { candidates: &rescored, ..base() },
             RankingKey { candidates: &rewritten, ..base() },
+            RankingKey { candidates: &elsewhere, ..base() },
             RankingKey { candidates: &candidates[..1], ..base() },
         ];
         let hashes: std::collections::HashSet<_> = keys.iter().map(RankingKey::hash).collect();

@@ -17,7 +17,7 @@ use crate::prompt::InvalidPrompts;
 use crate::retrieve::EngineError;
 use crate::telemetry::{self, MetricsError};
 
-pub use parts::{Parts, build, check, engine, missing_secrets, prompts_dir};
+pub use parts::{Parts, build, check, documents, missing_secrets, prompts_dir};
 use reload::Reloader;
 use watch::Fingerprint;
 

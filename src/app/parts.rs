@@ -11,7 +11,8 @@ use crate::llm::{InFlight, LlmConfigError, Models, tokens};
 use crate::pipeline::{Gateway, ModelSlot, Serving, Unservable};
 use crate::prompt::Registry;
 use crate::retrieve::{
-    BuiltinEncoder, EmbeddedEngine, Encoder, EngineError, EngineKind, RetrievalConfig, Retriever,
+    BuiltinEncoder, Documents, EmbeddedEngine, Encoder, Engine, EngineError, EngineKind,
+    FirstStage, RetrievalConfig, Retriever,
 };
 
 /// Where prompts are where no folder is named.
@@ -53,9 +54,13 @@ pub fn build(loaded: &Loaded) -> Result<Parts, AppError> {
     let in_flight = InFlight::new(config.limits.llm_max_in_flight);
     let serving = serving(loaded, &in_flight)?;
     let encoder: Arc<dyn Encoder> = Arc::new(BuiltinEncoder::default());
-    let searches = config.pipelines.values().any(|pipeline| pipeline.collection.is_some());
-    let retriever: Option<Arc<dyn Retriever>> =
-        if searches { Some(Arc::new(open_engine(config, Arc::clone(&encoder))?)) } else { None };
+    let searches = config.pipelines.values().any(|pipeline| !pipeline.collection.is_empty());
+    let retriever: Option<Arc<dyn Retriever>> = if searches {
+        let collections = config.collections.clone();
+        Some(Arc::new(FirstStage::new(engine(config)?, Arc::clone(&encoder), collections)))
+    } else {
+        None
+    };
     let cache = RankingCache::new(&config.cache);
     let parallel = config.limits.llm_max_in_flight.unwrap_or(CALLS_SIDE_BY_SIDE);
     let parallel = parallel.clamp(1, CALLS_SIDE_BY_SIDE);
@@ -63,17 +68,18 @@ pub fn build(loaded: &Loaded) -> Result<Parts, AppError> {
     Ok(Parts { gateway: Arc::new(gateway), in_flight, encoder })
 }
 
-/// The engine of a configuration, for indexing.
+/// The writing side of a configuration's engine.
 ///
 /// # Errors
 /// When another process holds the folder, or it can't be made.
-pub fn engine(config: &Config) -> Result<EmbeddedEngine, EngineError> {
-    open_engine(config, Arc::new(BuiltinEncoder::default()))
+pub fn documents(config: &Config) -> Result<Documents, EngineError> {
+    let encoder = Arc::new(BuiltinEncoder::default());
+    Ok(Documents::new(engine(config)?, encoder, config.collections.clone()))
 }
 
-fn open_engine(config: &Config, encoder: Arc<dyn Encoder>) -> Result<EmbeddedEngine, EngineError> {
+fn engine(config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
     let RetrievalConfig { engine: EngineKind::Embedded, data_dir, .. } = &config.retrieval;
-    EmbeddedEngine::open(data_dir, config.collections.clone(), encoder)
+    Ok(Arc::new(EmbeddedEngine::open(data_dir, config.collections.clone())?))
 }
 
 /// What delimiters in prompts are derived from, new for each process.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::{print, tell};
-use super::{Outcome, Verdict, load};
+use super::{Outcome, Verdict, load, runtime};
 use crate::app;
 use crate::config::ConfigSource;
 use crate::retrieve::{BadLine, IndexJob, IndexReport, Progress, index};
@@ -31,7 +31,8 @@ pub(super) struct Args {
 
 pub(super) fn run(source: &ConfigSource, args: &Args) -> Outcome {
     let loaded = load(source, "warn")?;
-    let engine = app::engine(&loaded.config)?;
+    let documents = app::documents(&loaded.config)?;
+    let runtime = runtime()?;
     let job = IndexJob {
         collection: args.collection.clone(),
         data: args.data.clone(),
@@ -39,11 +40,11 @@ pub(super) fn run(source: &ConfigSource, args: &Args) -> Outcome {
     };
     let report = if std::io::stderr().is_terminal() {
         let bar = Bar::new();
-        let report = index(&engine, &job, &bar);
+        let report = runtime.block_on(index(&documents, &job, &bar));
         bar.0.finish_and_clear();
         report?
     } else {
-        index(&engine, &job, &Lines::default())?
+        runtime.block_on(index(&documents, &job, &Lines::default()))?
     };
     conclude(args, &report)
 }

@@ -21,6 +21,10 @@ pub struct FirstStageScores {
     /// fused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fusion: Option<f32>,
+    /// In [0, 1]: 1 for a document that was changed just now. Absent where the
+    /// pipeline doesn't prefer newer documents or this one has no date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<f32>,
 }
 
 /// A document that the first stage retrieved or the caller sent.
@@ -28,6 +32,9 @@ pub struct FirstStageScores {
 pub struct Candidate {
     /// The document itself, shared with the index's answer.
     pub document: Arc<Document>,
+    /// The collection that it was retrieved from; none where the caller sent
+    /// it. Ids are unique within a collection.
+    pub collection: Option<Arc<str>>,
     /// Why the first stage put it where it is.
     pub scores: FirstStageScores,
 }
@@ -40,11 +47,11 @@ impl CandidateList {
     /// Takes candidates in classical order.
     ///
     /// # Errors
-    /// When a document id appears twice.
+    /// When a document id appears twice in a collection.
     pub fn new(candidates: Vec<Candidate>) -> Result<Self, DuplicateCandidate> {
         let mut seen = HashSet::with_capacity(candidates.len());
         for candidate in &candidates {
-            if !seen.insert(&candidate.document.id) {
+            if !seen.insert((&candidate.collection, &candidate.document.id)) {
                 return Err(DuplicateCandidate(candidate.document.id.clone()));
             }
         }
@@ -83,6 +90,7 @@ mod tests {
                 text: String::new(),
                 metadata: serde_json::Map::new(),
             }),
+            collection: None,
             scores: FirstStageScores::default(),
         }
     }
@@ -91,6 +99,8 @@ mod tests {
     fn refuses_a_document_twice() {
         let twice = CandidateList::new(vec![candidate("a"), candidate("b"), candidate("a")]);
         assert_eq!(twice.unwrap_err(), DuplicateCandidate(DocId::new("a").unwrap()));
+        let elsewhere = Candidate { collection: Some("videos".into()), ..candidate("a") };
+        assert!(CandidateList::new(vec![candidate("a"), elsewhere]).is_ok());
     }
 
     #[test]

@@ -95,15 +95,26 @@ impl Document {
     /// of one id but different content never share a cached ranking.
     #[must_use]
     pub fn content_hash(&self) -> blake3::Hash {
+        let mut hasher = self.text_hasher();
+        if !self.metadata.is_empty() {
+            hasher.update(canonical(&self.metadata).as_bytes());
+        }
+        hasher.finalize()
+    }
+
+    /// A fingerprint of title and text alone: what an embedding is made of.
+    #[must_use]
+    pub fn text_hash(&self) -> blake3::Hash {
+        self.text_hasher().finalize()
+    }
+
+    fn text_hasher(&self) -> blake3::Hasher {
         let mut hasher = blake3::Hasher::new();
         for part in [self.title.as_str(), self.text.as_str()] {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }
-        if !self.metadata.is_empty() {
-            hasher.update(canonical(&self.metadata).as_bytes());
-        }
-        hasher.finalize()
+        hasher
     }
 }
 
@@ -150,6 +161,8 @@ mod tests {
         ] {
             assert_ne!(base.content_hash(), other.content_hash());
         }
+        assert_eq!(base.text_hash(), document("t", "x", &json!({})).text_hash());
+        assert_ne!(base.text_hash(), document("tx", "", &json!({})).text_hash());
         assert_ne!(
             document("tx", "", &json!({})).content_hash(),
             document("t", "x", &json!({})).content_hash(),

@@ -35,6 +35,9 @@ pub struct RankedResult {
     pub first_stage_rank: usize,
     /// In [0, 1], never rising down the list.
     pub relevance_score: f64,
+    /// The collection that it was retrieved from; none where the caller sent
+    /// it.
+    pub collection: Option<Arc<str>>,
     /// The first stage's scores by component.
     pub scores: FirstStageScores,
     /// The document.

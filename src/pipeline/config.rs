@@ -1,12 +1,18 @@
 //! The `[pipelines.NAME]` tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::StrategyName;
 use crate::prompt::Task;
-use crate::retrieve::{ComponentWeights, Fusion, FusionKind, RetrievalMode, RrfK};
+use crate::retrieve::{
+    ComponentWeights, Condition, Filter, Freshness, Fusion, FusionKind, Range, RetrievalMode, RrfK,
+    UPDATED_AT, freshness,
+};
 
 /// One named configuration of retrieval, strategy, prompt, model and deadline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,10 +20,10 @@ use crate::retrieve::{ComponentWeights, Fusion, FusionKind, RetrievalMode, RrfK}
 pub struct PipelineConfig {
     /// Other names that requests may use.
     pub aliases: Vec<String>,
-    /// Collection that search retrieves from; without one the pipeline only
-    /// reranks.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub collection: Option<String>,
+    /// Collection that search retrieves from, or a list of several that are
+    /// searched as if they were one; without any the pipeline only reranks.
+    #[serde(skip_serializing_if = "Collections::is_empty")]
+    pub collection: Collections,
     /// The first stage.
     pub retrieve: RetrieveConfig,
     /// Most candidates that the LLM sees; the rest follow in classical order.
@@ -47,7 +53,7 @@ impl Default for PipelineConfig {
     fn default() -> Self {
         Self {
             aliases: Vec::new(),
-            collection: None,
+            collection: Collections::default(),
             retrieve: RetrieveConfig::default(),
             rerank_limit: 100,
             strategy: StrategyName::default(),
@@ -61,80 +67,143 @@ impl Default for PipelineConfig {
     }
 }
 
+/// `collection = "docs"`, or a list of collections; each at most once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Collections(Vec<String>);
+
+impl Collections {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl Serialize for Collections {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_slice() {
+            [one] => one.serialize(serializer),
+            several => several.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Collections {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected a collection's name or a list of names")]
+        enum OneOrMore {
+            One(String),
+            More(Vec<String>),
+        }
+        let names = match OneOrMore::deserialize(deserializer)? {
+            OneOrMore::One(name) => vec![name],
+            OneOrMore::More(names) => names,
+        };
+        let mut seen = BTreeSet::new();
+        if names.is_empty() {
+            return Err(Error::custom("name a collection, or leave the key out"));
+        }
+        if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
+            return Err(Error::custom(format!("\"{twice}\" is named twice")));
+        }
+        Ok(Self(names))
+    }
+}
+
 /// The first stage of a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "RetrieveTable", into = "RetrieveTable")]
+#[serde(deny_unknown_fields, default)]
 pub struct RetrieveConfig {
     /// Which components take part.
     pub mode: RetrievalMode,
     /// How many candidates are retrieved.
     pub limit: usize,
-    /// How the components become one order; used where both take part.
-    pub fusion: Fusion,
+    /// How the components become one order, where both take part.
+    pub fusion: FusionName,
+    /// How much the components count in it; absent: 2 to 1 for BM25 where the
+    /// fusion is relative, and 1 to 1 where it is RRF.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<ComponentWeights>,
+    /// The constant of RRF; absent: 60. Refused where the fusion is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rrf_k: Option<RrfK>,
+    /// Prefers newer documents, by `metadata.updated_at`; absent: not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
+    /// Leaves out what was changed longer ago than this, such as `"30d"`, and
+    /// what has no `metadata.updated_at`; absent: nothing is left out.
+    #[serde(
+        deserialize_with = "freshness::duration::some",
+        serialize_with = "freshness::duration::serialize_some",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub max_age: Option<Duration>,
+}
+
+/// The kinds of fusion by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FusionName {
+    /// Sums of scores, each between the best and the worst of its component.
+    #[default]
+    Relative,
+    /// Reciprocal rank fusion: sums of `weight / (rrf_k + rank)`.
+    Rrf,
+}
+
+impl RetrieveConfig {
+    /// How the components are fused.
+    #[must_use]
+    pub fn to_fusion(&self) -> Fusion {
+        let kind = match self.fusion {
+            FusionName::Relative => FusionKind::Relative,
+            FusionName::Rrf => FusionKind::ReciprocalRanks(self.rrf_k.unwrap_or_default()),
+        };
+        Fusion::new(kind, self.weights.unwrap_or(kind.usual_weights()))
+    }
+
+    /// A key that would have no effect, and what to do about it.
+    #[must_use]
+    pub(super) fn stray_key(&self) -> Option<(&'static str, &'static str)> {
+        let stray = self.fusion == FusionName::Relative && self.rrf_k.is_some();
+        stray.then_some((
+            "retrieve.rrf_k",
+            "it belongs to fusion = \"rrf\", and the fusion is \"relative\": remove rrf_k, or write \
+             fusion = \"rrf\" beside it",
+        ))
+    }
+
+    /// The filter with what the pipeline itself leaves out.
+    #[must_use]
+    pub fn narrowed(&self, mut filter: Filter, now: Timestamp) -> Filter {
+        if let Some(max_age) = self.max_age {
+            // Before the calendar begins, nothing is too old.
+            let since = now.checked_sub(max_age).unwrap_or(Timestamp::MIN);
+            let range = Range { gte: Some(since), ..Range::open() };
+            filter.must.push((UPDATED_AT.to_owned(), Condition::Date(range)));
+        }
+        filter
+    }
 }
 
 impl Default for RetrieveConfig {
     fn default() -> Self {
-        Self { mode: RetrievalMode::default(), limit: 100, fusion: Fusion::default() }
-    }
-}
-
-/// [`RetrieveConfig`] as it is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RetrieveTable {
-    mode: RetrievalMode,
-    limit: usize,
-    fusion: FusionName,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rrf_k: Option<RrfK>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    weights: Option<ComponentWeights>,
-}
-
-/// The kinds of fusion by name.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum FusionName {
-    Relative,
-    Rrf,
-}
-
-/// A setting that would have no effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "rrf_k belongs to fusion = \"rrf\", and the fusion is \"relative\": remove rrf_k or write fusion = \"rrf\""
-)]
-struct StrayRrfK;
-
-impl Default for RetrieveTable {
-    fn default() -> Self {
-        let RetrieveConfig { mode, limit, .. } = RetrieveConfig::default();
-        Self { mode, limit, fusion: FusionName::Relative, rrf_k: None, weights: None }
-    }
-}
-
-impl TryFrom<RetrieveTable> for RetrieveConfig {
-    type Error = StrayRrfK;
-
-    fn try_from(table: RetrieveTable) -> Result<Self, Self::Error> {
-        let kind = match (table.fusion, table.rrf_k) {
-            (FusionName::Relative, None) => FusionKind::Relative,
-            (FusionName::Relative, Some(_)) => return Err(StrayRrfK),
-            (FusionName::Rrf, k) => FusionKind::ReciprocalRanks(k.unwrap_or_default()),
-        };
-        let weights = table.weights.unwrap_or(kind.usual_weights());
-        Ok(Self { mode: table.mode, limit: table.limit, fusion: Fusion::new(kind, weights) })
-    }
-}
-
-impl From<RetrieveConfig> for RetrieveTable {
-    fn from(RetrieveConfig { mode, limit, fusion }: RetrieveConfig) -> Self {
-        let (name, rrf_k) = match fusion.kind() {
-            FusionKind::Relative => (FusionName::Relative, None),
-            FusionKind::ReciprocalRanks(k) => (FusionName::Rrf, Some(k)),
-        };
-        Self { mode, limit, fusion: name, rrf_k, weights: Some(fusion.weights()) }
+        Self {
+            mode: RetrievalMode::default(),
+            limit: 100,
+            fusion: FusionName::default(),
+            weights: None,
+            rrf_k: None,
+            freshness: None,
+            max_age: None,
+        }
     }
 }
 
@@ -162,39 +231,42 @@ mod tests {
         Fusion::new(kind, ComponentWeights::new(bm25, dense).unwrap())
     }
 
+    fn rrf(k: u32) -> FusionKind {
+        FusionKind::ReciprocalRanks(RrfK::new(k).unwrap())
+    }
+
     #[test]
     fn each_fusion_has_weights_of_its_own_by_default() {
-        assert_eq!(retrieve("").unwrap(), RetrieveConfig::default());
-        assert_eq!(retrieve("").unwrap().fusion, fusion(FusionKind::Relative, 2.0, 1.0));
-        let rrf = FusionKind::ReciprocalRanks(RrfK::new(60).unwrap());
-        assert_eq!(retrieve("fusion = \"rrf\"").unwrap().fusion, fusion(rrf, 1.0, 1.0));
+        let config = retrieve("").unwrap();
+        assert_eq!(config, RetrieveConfig::default());
+        assert_eq!(config.to_fusion(), fusion(FusionKind::Relative, 2.0, 1.0));
+        assert_eq!(config.to_fusion(), Fusion::default());
+        let config = retrieve("fusion = \"rrf\"").unwrap();
+        assert_eq!(config.to_fusion(), fusion(rrf(60), 1.0, 1.0));
     }
 
     #[test]
     fn what_is_written_is_what_is_used() {
-        let text = "mode = \"bm25\"\nlimit = 7\nfusion = \"rrf\"\nrrf_k = 10\n\
-                    weights = { bm25 = 3, dense = 0.5 }";
+        let text = "fusion = \"rrf\"\nrrf_k = 10\nweights = { bm25 = 3, dense = 0.5 }";
         let config = retrieve(text).unwrap();
-        assert_eq!((config.mode, config.limit), (RetrievalMode::Bm25, 7));
-        let kind = FusionKind::ReciprocalRanks(RrfK::new(10).unwrap());
-        assert_eq!(config.fusion, fusion(kind, 3.0, 0.5));
-    }
-
-    #[test_case("" ; "defaults")]
-    #[test_case("weights = { bm25 = 1, dense = 1 }" ; "relative")]
-    #[test_case("fusion = \"rrf\"\nrrf_k = 0" ; "rrf")]
-    fn what_is_shown_is_read_again(text: &str) {
-        let config = retrieve(text).unwrap();
+        assert_eq!(config.to_fusion(), fusion(rrf(10), 3.0, 0.5));
+        assert_eq!(config.stray_key(), None);
         assert_eq!(retrieve(&toml::to_string(&config).unwrap()).unwrap(), config);
     }
 
+    #[test]
+    fn a_constant_of_rrf_without_rrf_is_stray() {
+        let (key, remedy) = retrieve("rrf_k = 60").unwrap().stray_key().unwrap();
+        assert_eq!(key, "retrieve.rrf_k");
+        assert!(remedy.contains("remove rrf_k"), "{remedy}");
+    }
+
     #[test_case("fusion = \"sum\"", "unknown variant `sum`, expected `relative` or `rrf`" ; "kind")]
-    #[test_case("rrf_k = 60", "remove rrf_k or write fusion = \"rrf\"" ; "k of the other kind")]
-    #[test_case("fusion = \"rrf\"\nrrf_k = 10001", "rrf_k is 10001: use a whole number" ; "large k")]
-    #[test_case("fusion = \"rrf\"\nrrf_k = -1", "rrf_k" ; "negative k")]
+    #[test_case("rrf_k = 10001", "rrf_k is 10001: use a whole number from 0 to" ; "large k")]
+    #[test_case("rrf_k = -1", "rrf_k" ; "negative k")]
     #[test_case("weights = { bm25 = 1 }", "missing field `dense`" ; "half of the weights")]
     #[test_case("weights = { bm25 = 0, dense = 0 }", "a weight above 0" ; "nothing counts")]
-    #[test_case("weights = { bm25 = 1, dense = -1 }", "dense is -1: use a number from 0" ; "negative weight")]
+    #[test_case("weights = { bm25 = 1, dense = -1 }", "dense is -1: use a number" ; "negative")]
     #[test_case("weight = { bm25 = 1, dense = 1 }", "unknown field `weight`" ; "unknown key")]
     fn impossible_settings_are_refused_with_the_remedy(text: &str, message: &str) {
         let error = retrieve(text).unwrap_err().to_string();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::answer::{Answer, Timing};
@@ -79,17 +80,22 @@ impl Gateway {
         let serving = self.serving();
         let pipeline = serving.pipeline(asked.pipeline.as_deref())?;
         let no_collection = || RequestError::NoCollection(pipeline.name.clone());
-        let collection = pipeline.config.collection.clone().ok_or_else(no_collection)?;
+        let collections = pipeline.config.collection.names().to_vec();
+        if collections.is_empty() {
+            return Err(no_collection());
+        }
         let retriever = self.retriever.as_ref().ok_or_else(no_collection)?;
         let deadline = deadline_of(&asked, &pipeline);
         let chosen = serving.choose(&pipeline, &asked)?;
+        let first_stage = &pipeline.config.retrieve;
         let wanted = Retrieve {
-            collection,
+            collections,
             query: asked.query.clone(),
-            mode: pipeline.config.retrieve.mode,
-            fusion: pipeline.config.retrieve.fusion,
-            limit: candidates.unwrap_or(pipeline.config.retrieve.limit),
-            filter,
+            mode: first_stage.mode,
+            fusion: first_stage.to_fusion(),
+            limit: candidates.unwrap_or(first_stage.limit),
+            filter: first_stage.narrowed(filter, Timestamp::now()),
+            freshness: first_stage.freshness,
             deadline,
         };
         let begun = Instant::now();

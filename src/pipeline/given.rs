@@ -33,7 +33,8 @@ pub(super) async fn order_given(
 
 fn as_given(documents: Vec<Arc<Document>>) -> Result<CandidateList, DuplicateCandidate> {
     let scores = FirstStageScores::default();
-    let candidates = documents.into_iter().map(|document| Candidate { document, scores });
+    let candidates =
+        documents.into_iter().map(|document| Candidate { document, collection: None, scores });
     CandidateList::new(candidates.collect())
 }
 

@@ -337,6 +337,7 @@ impl Ranked {
                     Some(grades) => grades.get(place).copied().unwrap_or(0.0),
                     None => (n - place) as f64 / n as f64,
                 },
+                collection: candidate.collection.clone(),
                 scores: candidate.scores,
                 document: Arc::clone(&candidate.document),
             })

@@ -28,7 +28,7 @@ pub struct Pipeline {
     pub name: String,
     /// Its configuration.
     pub config: PipelineConfig,
-    /// How its collection counts terms, for documents that requests bring.
+    /// How its first collection counts terms, for documents that requests bring.
     pub lexical: Lexical,
     model: Option<ModelSlot>,
     prompts: BTreeMap<Task, Arc<Prompt>>,
@@ -97,7 +97,8 @@ impl Serving {
                     ));
                 }
             }
-            let collection = config.collection.as_ref().and_then(|name| collections.get(name));
+            let first = config.collection.names().first();
+            let collection = first.and_then(|name| collections.get(name));
             let lexical = collection.map_or_else(Lexical::default, CollectionConfig::lexical);
             match Pipeline::build(name, config, lexical, &registry, models) {
                 Ok(pipeline) => drop(ready.insert(name.clone(), Arc::new(pipeline))),
@@ -234,6 +235,9 @@ impl Pipeline {
         if !(1..=600_000).contains(&config.deadline_ms) {
             let problem = format!("{} is outside 1 to 600000", config.deadline_ms);
             problems.push(unservable(name, "deadline_ms", problem));
+        }
+        if let Some((key, problem)) = config.retrieve.stray_key() {
+            problems.push(unservable(name, key, problem.into()));
         }
         if config.window == 0 {
             problems.push(unservable(name, "window", "a call needs a document: 1 or more".into()));

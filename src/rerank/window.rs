@@ -289,6 +289,7 @@ mod tests {
                 text: format!("start{index} {}end{index}", "word ".repeat(words)),
                 metadata: Map::new(),
             }),
+            collection: None,
             scores: FirstStageScores::default(),
         };
         Asker {

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use qdrant_edge::bm25_embed::{EdgeBm25, EdgeBm25Config};
 use qdrant_edge::external::ordered_float::NotNan;
 use qdrant_edge::{
-    DisabledStemmerParams, NoStemmer, SparseVector, StemmingAlgorithm, StopwordsInterface,
-    StopwordsSet,
+    DisabledStemmerParams, NoStemmer, StemmingAlgorithm, StopwordsInterface, StopwordsSet,
 };
 
 use super::Language;
+use super::engine::SparseVector;
 use super::lexical::{Bm25Params, FieldWeights, Lexical};
 
 /// Makes BM25 vectors of texts.

@@ -73,8 +73,9 @@ impl LocalBm25 {
             .filter_map(|(index, fusion)| {
                 let document = Arc::clone(documents.get(index)?);
                 let bm25 = scores.get(index).copied().flatten();
-                let scores = FirstStageScores { bm25, dense: None, fusion: Some(fusion) };
-                Some(Candidate { document, scores })
+                let scores =
+                    FirstStageScores { bm25, fusion: Some(fusion), ..FirstStageScores::default() };
+                Some(Candidate { document, collection: None, scores })
             })
             .collect();
         CandidateList::new(candidates)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::UPDATED_AT;
 use super::lexical::{Bm25Shape, FieldWeights, Lexical};
 
 /// The engine and where it keeps its data.
@@ -135,6 +136,16 @@ impl CollectionConfig {
     #[must_use]
     pub const fn lexical(&self) -> Lexical {
         Lexical { language: self.language, shape: self.bm25, fields: self.fields }
+    }
+
+    /// Every metadata key that has an index: the configured ones, and
+    /// [`UPDATED_AT`](super::UPDATED_AT) as a date where they don't say
+    /// otherwise.
+    #[must_use]
+    pub fn indexes(&self) -> BTreeMap<String, IndexType> {
+        let mut indexes = self.indexed.clone();
+        indexes.entry(UPDATED_AT.to_owned()).or_insert(IndexType::Datetime);
+        indexes
     }
 }
 

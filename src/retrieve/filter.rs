@@ -167,7 +167,7 @@ pub(crate) fn large_integer(number: &Number) -> Option<i64> {
 
 /// An RFC 3339 date: date and time with an offset, or the date alone (its
 /// midnight UTC).
-fn parse_date(text: &str) -> Option<jiff::Timestamp> {
+pub(crate) fn parse_date(text: &str) -> Option<jiff::Timestamp> {
     text.parse().ok().or_else(|| {
         let date: jiff::civil::Date = (text.len() == 10).then(|| text.parse().ok())??;
         let midnight = date.to_datetime(jiff::civil::Time::midnight());

@@ -83,6 +83,12 @@ impl Fusion {
         self.weights
     }
 
+    /// Whether scores are in [0, 1].
+    #[must_use]
+    pub fn is_relative(&self) -> bool {
+        self.kind == FusionKind::Relative
+    }
+
     /// Fuses two components that each name an id at most once. Best first;
     /// equal scores by id. Scores of relative fusion are in [0, 1].
     #[must_use]
@@ -134,7 +140,7 @@ impl FusionKind {
         match self {
             Self::Relative => {
                 let scale = Scale::of(hits);
-                hits.iter().map(|(id, score)| (id, scale.relative(*score))).collect()
+                hits.iter().map(|(id, score)| (id, f64::from(scale.relative(*score)))).collect()
             }
             Self::ReciprocalRanks(RrfK(k)) => {
                 let mut ranked: Vec<_> = hits.iter().map(|(id, score)| (id, *score)).collect();
@@ -202,17 +208,41 @@ impl TryFrom<WeightTable> for ComponentWeights {
     }
 }
 
+/// One component alone, brought to [0, 1].
+#[must_use]
+pub fn alone<Id: Clone>(component: &[(Id, f32)]) -> Vec<(Id, f32)> {
+    let scale = Scale::of(component);
+    component.iter().map(|(id, score)| (id.clone(), scale.relative(*score))).collect()
+}
+
+/// Gives `share` of each score to what `other` says of the same id (0 where it
+/// says nothing). Best first; equal scores by id.
+#[must_use]
+pub fn blended<Id: Ord + Hash + Clone>(
+    scores: &[(Id, f32)],
+    other: &HashMap<Id, f32>,
+    share: f32,
+) -> Vec<(Id, f32)> {
+    let blend = |(id, score): &(Id, f32)| {
+        let other = other.get(id).copied().unwrap_or(0.0);
+        (id.clone(), (1.0 - share) * score + share * other)
+    };
+    let mut blended: Vec<_> = scores.iter().map(blend).collect();
+    order(&mut blended);
+    blended
+}
+
 /// The best and the worst score of a component.
 struct Scale {
-    best: f64,
-    worst: f64,
+    best: f32,
+    worst: f32,
 }
 
 impl Scale {
     fn of<Id>(hits: &[(Id, f32)]) -> Self {
-        let scores = hits.iter().map(|(_, score)| *score).filter(|score| score.is_finite());
-        let start = Self { best: f64::NEG_INFINITY, worst: f64::INFINITY };
-        scores.map(f64::from).fold(start, |scale, score| Self {
+        let finite = hits.iter().map(|(_, score)| *score).filter(|score| score.is_finite());
+        let start = Self { best: f32::NEG_INFINITY, worst: f32::INFINITY };
+        finite.fold(start, |scale, score| Self {
             best: scale.best.max(score),
             worst: scale.worst.min(score),
         })
@@ -220,13 +250,13 @@ impl Scale {
 
     /// In [0, 1]; 1 for all where all are equally good, 0 for what is no
     /// number.
-    fn relative(&self, score: f32) -> f64 {
+    fn relative(&self, score: f32) -> f32 {
         if score.is_nan() {
             return 0.0;
         }
         let range = self.best - self.worst;
         if range > 0.0 && range.is_finite() {
-            ((f64::from(score) - self.worst) / range).clamp(0.0, 1.0)
+            ((score - self.worst) / range).clamp(0.0, 1.0)
         } else {
             1.0
         }
@@ -323,6 +353,19 @@ mod tests {
         check(&fused, &[("a", 2.0 / 3.0), ("b", 1.0 / 3.0), ("c", 1.0 / 3.0)]);
         assert!(Fusion::default().fuse::<&str>(&[], &[]).is_empty());
         assert!(rrf(60, 1.0, 1.0).fuse::<&str>(&[], &[]).is_empty());
+    }
+
+    #[test]
+    fn a_share_goes_to_another_score() {
+        let scores = alone(&[("a", 9.0), ("b", 5.0), ("c", 1.0)]);
+        let other = HashMap::from([("c", 1.0), ("b", 0.5)]);
+        let ids = |share| {
+            let blended = blended(&scores, &other, share);
+            blended.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(0.1), ["a", "b", "c"]);
+        assert_eq!(ids(0.5), ["a", "b", "c"], "all are equal, so ids decide");
+        assert_eq!(ids(0.9), ["c", "b", "a"]);
     }
 
     #[test]

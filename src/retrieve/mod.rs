@@ -1,19 +1,29 @@
 //! The first stage: candidates in classical order.
 //!
-//! [`Retriever`] is the one interface; an engine answers each component query
-//! (BM25, dense) by itself and the fusion is ours, so that engines agree.
-//! [`EmbeddedEngine`] is Qdrant in this process. Requests that bring their own
-//! documents are ordered by [`LocalBm25`], which needs no engine.
+//! [`FirstStage`] answers searches: it embeds the query, asks an [`Engine`] for
+//! each component (BM25, dense) by itself and fuses them, so that engines
+//! agree. [`Documents`] is the writing side. [`EmbeddedEngine`] is Qdrant in
+//! this process. Requests that bring their own documents are ordered by
+//! [`LocalBm25`], which needs no engine.
 
 mod analyzer;
 mod bm25;
+mod clause;
 mod config;
+mod documents;
 mod embedded;
 mod encoder;
+mod engine;
+mod error;
 mod filter;
+mod first_stage;
+pub(crate) mod freshness;
 mod fuse;
+mod hits;
 mod index;
 mod lexical;
+mod manifest;
+mod point;
 mod retriever;
 
 pub use analyzer::{Analyzer, InvalidAnalyzer};
@@ -22,10 +32,19 @@ pub use config::{
     CollectionConfig, EmbeddingConfig, EmbeddingProvider, EngineKind, IndexType, Language,
     NotBuilt, RetrievalConfig,
 };
-pub use embedded::{CollectionInfo, EmbeddedEngine, EngineError, State, point_id};
-pub use encoder::{BuiltinEncoder, EmbeddingModel, EncodeError, Encoder, Passage};
+pub use documents::{Documents, WriteError, Writer, Written};
+pub use embedded::EmbeddedEngine;
+pub use encoder::{BuiltinEncoder, EmbeddingModel, EncodeError, Encoded, Encoder};
+pub use engine::{
+    Collection, Engine, EngineResult, Nearest, Page, Point, QueryVector, SparseVector,
+};
+pub use error::EngineError;
 pub use filter::{Condition, Filter, InvalidFilter, Range};
+pub use first_stage::FirstStage;
+pub use freshness::Freshness;
 pub use fuse::{ComponentWeights, Fusion, FusionKind, InvalidRrfK, RrfK};
 pub use index::{BadLine, Drift, IndexError, IndexJob, IndexReport, LineProblem, Progress, index};
 pub use lexical::{Bm25Params, Bm25Shape, FieldWeights, InvalidSetting, Lexical};
+pub use manifest::{Manifest, State};
+pub use point::{UPDATED_AT, point_id};
 pub use retriever::{RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever};

@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use super::{Filter, Fusion};
+use super::{Filter, Freshness, Fusion};
 use crate::domain::{CandidateList, Deadline, Query};
 
 /// A first-stage engine over named collections.
@@ -13,14 +13,15 @@ pub trait Retriever: Send + Sync + 'static {
     fn retrieve(&self, request: Retrieve) -> BoxFuture<'_, Result<Retrieved, RetrieveError>>;
 
     /// Whether the engine can answer for this collection now, for readiness.
-    fn check(&self, collection: &str) -> BoxFuture<'_, Result<(), RetrieveError>>;
+    fn check<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<(), RetrieveError>>;
 }
 
 /// One first-stage request.
 #[derive(Clone, Debug)]
 pub struct Retrieve {
-    /// Name of the collection.
-    pub collection: String,
+    /// Names of the collections, each once. The candidates are the best of all
+    /// of them, as if they were one.
+    pub collections: Vec<String>,
     /// What was asked.
     pub query: Query,
     /// Which components take part.
@@ -31,6 +32,8 @@ pub struct Retrieve {
     pub limit: usize,
     /// Conditions on metadata that every candidate meets.
     pub filter: Filter,
+    /// How much newer documents are preferred; absent: not at all.
+    pub freshness: Option<Freshness>,
     /// When the answer has to be there.
     pub deadline: Deadline,
 }

@@ -51,7 +51,7 @@ pub(in crate::http) async fn readyz(State(state): State<HttpState>) -> Response 
 async fn collections(state: &HttpState) -> Vec<Dependency> {
     let serving = state.gateway().serving();
     let names: BTreeSet<String> =
-        serving.pipelines().filter_map(|pipeline| pipeline.config.collection.clone()).collect();
+        serving.pipelines().flat_map(|it| it.config.collection.names().to_vec()).collect();
     let checks = names.into_iter().map(|name| async {
         let problem = match state.gateway().retriever() {
             None => Some("no engine is open".to_owned()),

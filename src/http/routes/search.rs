@@ -126,6 +126,8 @@ pub struct SearchAnswer<'a> {
 #[derive(Serialize)]
 struct SearchResult<'a> {
     id: &'a DocId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collection: Option<&'a str>,
     rank: usize,
     first_stage_rank: usize,
     relevance_score: f64,
@@ -148,6 +150,7 @@ impl<'a> SearchAnswer<'a> {
             let Document { id, title, text, metadata } = &*result.document;
             SearchResult {
                 id,
+                collection: result.collection.as_deref(),
                 rank: result.rank,
                 first_stage_rank: result.first_stage_rank,
                 relevance_score: result.relevance_score,
@@ -192,6 +195,7 @@ mod tests {
                 rank: 1,
                 first_stage_rank: 8,
                 relevance_score: 0.97,
+                collection: Some("shop".into()),
                 scores: FirstStageScores { bm25: Some(11.5), dense: None, fusion: Some(0.5) },
                 document: Arc::new(document),
             }],

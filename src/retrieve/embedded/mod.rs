@@ -7,67 +7,49 @@
 
 mod collection;
 mod condition;
-mod error;
+mod convert;
 mod files;
-mod manifest;
-mod point;
 mod schema;
-mod search;
+mod shard;
 #[cfg(test)]
 mod tests;
-mod writer;
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Semaphore;
+use futures::FutureExt;
 
-use self::collection::Collection;
+use self::collection::{EmbeddedCollection, Permits};
 use self::files::{FolderLock, io};
-use super::{CollectionConfig, Encoder};
-
-pub use self::error::EngineError;
-pub use self::manifest::State;
-pub use self::point::point_id;
-pub(super) use self::writer::{WriteError, Writer};
+use self::shard::Shard;
+use super::engine::{Collection, Engine, EngineResult};
+use super::manifest::Manifest;
+use super::{CollectionConfig, EngineError, IndexType};
+use crate::domain::Deadline;
 
 /// The embedded engine. Cheap to share behind an `Arc`; dropping it writes
 /// everything to the disk and gives the folder back.
 pub struct EmbeddedEngine {
     shared: Arc<Shared>,
-    /// One for each engine call that may run at a time: the calls block, and
-    /// one that has begun can't be cancelled.
-    permits: Arc<Semaphore>,
-    exact: bool,
+    reads: Permits,
+    /// Apart from the reads, so that searches never wait behind documents that
+    /// are being stored.
+    writes: Permits,
 }
 
 /// What calls on blocking threads need.
 struct Shared {
     data_dir: PathBuf,
     configs: BTreeMap<String, CollectionConfig>,
-    encoder: Arc<dyn Encoder>,
     slots: Mutex<HashMap<String, Slot>>,
     /// Last, so that it outlives the collections.
     _lock: FolderLock,
 }
 
 /// A collection by its name, opened once.
-type Slot = Arc<Mutex<Option<Arc<Collection>>>>;
-
-/// What is known of a collection.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CollectionInfo {
-    /// Its name.
-    pub name: String,
-    /// Number of documents.
-    pub documents: usize,
-    /// Whether its last indexing came to its end.
-    pub state: State,
-    /// Average document length in terms that BM25 counts with.
-    pub average_length: f64,
-}
+type Slot = Arc<Mutex<Option<Arc<Shard>>>>;
 
 impl EmbeddedEngine {
     /// Takes the folder, making it if need be. Collections are opened when
@@ -79,37 +61,16 @@ impl EmbeddedEngine {
     pub fn open(
         data_dir: impl Into<PathBuf>,
         configs: BTreeMap<String, CollectionConfig>,
-        encoder: Arc<dyn Encoder>,
     ) -> Result<Self, EngineError> {
         let data_dir = data_dir.into();
         let lock = FolderLock::take(&data_dir)?;
         // Twice the cores: calls wait for the disk where payload is cold.
-        let calls = 2 * std::thread::available_parallelism().map_or(1, NonZero::get);
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self {
-            shared: Arc::new(Shared {
-                data_dir,
-                configs,
-                encoder,
-                slots: Mutex::default(),
-                _lock: lock,
-            }),
-            permits: Arc::new(Semaphore::new(calls)),
-            exact: false,
+            shared: Arc::new(Shared { data_dir, configs, slots: Mutex::default(), _lock: lock }),
+            reads: Permits::new(2 * cores),
+            writes: Permits::new(cores),
         })
-    }
-
-    /// Compares a query with every vector instead of walking the vector
-    /// index: slower, and the same on every run. For evaluation.
-    #[must_use]
-    pub fn exact(mut self) -> Self {
-        self.exact = true;
-        self
-    }
-
-    /// The folder.
-    #[must_use]
-    pub fn data_dir(&self) -> &Path {
-        &self.shared.data_dir
     }
 
     /// Names of the collections in the folder, in order. Blocks.
@@ -123,7 +84,7 @@ impl EmbeddedEngine {
             let entry = entry.map_err(io(folder))?;
             if let Ok(name) = entry.file_name().into_string()
                 && check_name(&name).is_ok()
-                && collection::exists(&entry.path())
+                && shard::exists(&entry.path())
             {
                 names.push(name);
             }
@@ -132,86 +93,66 @@ impl EmbeddedEngine {
         Ok(names)
     }
 
-    /// What is known of a collection, which is opened if it wasn't. Blocks.
-    ///
-    /// # Errors
-    /// When it doesn't exist, can't be read or was made with other settings.
-    pub fn collection_info(&self, name: &str) -> Result<CollectionInfo, EngineError> {
-        let collection = self.shared.collection(name)?;
-        Ok(CollectionInfo {
-            name: name.to_owned(),
-            documents: collection.documents_stored()?,
-            state: collection.state(),
-            average_length: collection.average_length(),
+    async fn opened(
+        &self,
+        name: &str,
+        deadline: Deadline,
+        open: impl FnOnce(PathBuf, BTreeMap<String, IndexType>) -> Result<Shard, EngineError>
+        + Send
+        + 'static,
+    ) -> Result<Arc<dyn Collection>, EngineError> {
+        let (shared, owned) = (Arc::clone(&self.shared), name.to_owned());
+        let shard = self.reads.run(name, deadline, move || shared.opened(&owned, open)).await?;
+        let (reads, writes) = (self.reads.clone(), self.writes.clone());
+        Ok(Arc::new(EmbeddedCollection::new(name, shard, reads, writes)))
+    }
+}
+
+impl Engine for EmbeddedEngine {
+    fn open<'a>(
+        &'a self,
+        name: &'a str,
+        deadline: Deadline,
+    ) -> EngineResult<'a, Arc<dyn Collection>> {
+        let owned = name.to_owned();
+        self.opened(name, deadline, move |path, indexed| Shard::open(path, &owned, indexed)).boxed()
+    }
+
+    fn open_or_create<'a>(
+        &'a self,
+        name: &'a str,
+        manifest: &'a Manifest,
+        deadline: Deadline,
+    ) -> EngineResult<'a, Arc<dyn Collection>> {
+        let (owned, manifest) = (name.to_owned(), manifest.clone());
+        self.opened(name, deadline, move |path, indexed| {
+            Shard::open_or_create(path, &owned, indexed, &manifest)
         })
-    }
-
-    /// Settings of a collection.
-    pub(super) fn config(&self, name: &str) -> CollectionConfig {
-        self.shared.config(name)
-    }
-
-    /// Whether the collection could be written to: it doesn't exist, or was
-    /// made with the settings that are configured now. Blocks.
-    pub(super) fn check_writable(&self, name: &str) -> Result<(), EngineError> {
-        match self.shared.collection(name) {
-            Ok(_) | Err(EngineError::NoCollection(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// A writer to the collection, which is made if it doesn't exist. Blocks.
-    pub(super) fn writer(&self, name: &str, average_length: f64) -> Result<Writer, EngineError> {
-        let collection = self.shared.collection_or_new(name, average_length)?;
-        Ok(Writer::new(name, collection, Arc::clone(&self.shared.encoder)))
+        .boxed()
     }
 }
 
 impl Shared {
-    fn config(&self, name: &str) -> CollectionConfig {
-        self.configs.get(name).cloned().unwrap_or_default()
-    }
-
-    fn collection(&self, name: &str) -> Result<Arc<Collection>, EngineError> {
-        self.opened(name, |path| {
-            Collection::open(path, name, &self.config(name), self.encoder.model())
-        })
-    }
-
-    fn collection_or_new(
-        &self,
-        name: &str,
-        average_length: f64,
-    ) -> Result<Arc<Collection>, EngineError> {
-        let params = self.config(name).lexical().params(average_length);
-        let collection = self.opened(name, |path| {
-            let model = self.encoder.model();
-            Collection::open_or_create(path, name, &self.config(name), model, params)
-        })?;
-        // It may have been opened before, while it was empty.
-        collection.adopt(params)?;
-        Ok(collection)
-    }
-
     /// The collection, opened by `open` if nothing has before. Others wait
     /// for the same one only.
     fn opened(
         &self,
         name: &str,
-        open: impl FnOnce(PathBuf) -> Result<Collection, EngineError>,
-    ) -> Result<Arc<Collection>, EngineError> {
+        open: impl FnOnce(PathBuf, BTreeMap<String, IndexType>) -> Result<Shard, EngineError>,
+    ) -> Result<Arc<Shard>, EngineError> {
         check_name(name)?;
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(slots.entry(name.to_owned()).or_default())
         };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(collection) = &*slot {
-            return Ok(Arc::clone(collection));
+        if let Some(shard) = &*slot {
+            return Ok(Arc::clone(shard));
         }
-        let collection = Arc::new(open(self.data_dir.join(name))?);
-        *slot = Some(Arc::clone(&collection));
-        Ok(collection)
+        let config = self.configs.get(name).cloned().unwrap_or_default();
+        let shard = Arc::new(open(self.data_dir.join(name), config.indexes())?);
+        *slot = Some(Arc::clone(&shard));
+        Ok(shard)
     }
 }
 

@@ -1,16 +1,17 @@
 //! The shape of a shard: its vectors and payload indexes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use qdrant_edge::{
     CreateIndex, Distance, EdgeConfig, EdgeConfigBuilder, EdgeOptimizersConfig, EdgeShard,
     EdgeSparseVectorParamsBuilder, EdgeVectorParamsBuilder, FieldIndexOperations, JsonPath,
-    Modifier, OperationError, PayloadFieldSchema, PayloadSchemaType, UpdateOperation, WalOptions,
+    Modifier, MultiVectorComparator, MultiVectorConfig, OperationError, PayloadFieldSchema,
+    PayloadSchemaType, UpdateOperation, WalOptions,
 };
 
 use super::condition::metadata_path;
-use super::point::{BM25, DENSE, METADATA};
-use crate::retrieve::{CollectionConfig, IndexType};
+use crate::retrieve::point::{BM25, DENSE, METADATA};
+use crate::retrieve::{EmbeddingModel, IndexType};
 
 /// A log file is made in its full size. The engine's own 32 MiB would be the
 /// larger part of most collections.
@@ -23,9 +24,15 @@ const WAL_SEGMENT_BYTES: usize = 8 << 20;
 const INDEX_VECTORS_FROM: usize = 75_000;
 
 /// Two named vectors; the engine multiplies the sparse one by IDF when a
-/// query is answered.
-pub(super) fn shard_config(dimensions: usize) -> EdgeConfig {
-    let dense = EdgeVectorParamsBuilder::new(dimensions, Distance::Cosine).build();
+/// query is answered. A document of several parts has several dense vectors
+/// and scores by the most similar one.
+pub(super) fn shard_config(embedding: &EmbeddingModel) -> EdgeConfig {
+    let mut dense = EdgeVectorParamsBuilder::new(embedding.dimensions, Distance::Cosine);
+    if embedding.parts > 1 {
+        let comparator = MultiVectorComparator::MaxSim;
+        dense = dense.multivector_config(MultiVectorConfig { comparator });
+    }
+    let dense = dense.build();
     let bm25 = EdgeSparseVectorParamsBuilder::new().modifier(Modifier::Idf).build();
     EdgeConfigBuilder::new()
         .vector(DENSE, dense)
@@ -39,9 +46,12 @@ pub(super) fn shard_config(dimensions: usize) -> EdgeConfig {
 }
 
 /// Makes the payload indexes the configured ones.
-pub(super) fn align(shard: &EdgeShard, config: &CollectionConfig) -> Result<(), OperationError> {
+pub(super) fn align(
+    shard: &EdgeShard,
+    indexed: &BTreeMap<String, IndexType>,
+) -> Result<(), OperationError> {
     let mut wanted: HashMap<JsonPath, PayloadSchemaType> =
-        config.indexed.iter().map(|(key, &index)| (metadata_path(key), schema(index))).collect();
+        indexed.iter().map(|(key, &index)| (metadata_path(key), schema(index))).collect();
     for (path, present) in shard.info()?.payload_schema {
         if path.first_key == METADATA && wanted.get(&path) != Some(&present.data_type) {
             update(shard, FieldIndexOperations::DeleteIndex(path))?;

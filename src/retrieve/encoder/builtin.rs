@@ -9,8 +9,8 @@ use futures::future::BoxFuture;
 use pocket_encoder::Encoder as Model;
 
 use super::workers::{Workers, stopped};
-use super::{EmbeddingModel, EncodeError, Encoder, Passage};
-use crate::domain::Deadline;
+use super::{EmbeddingModel, EncodeError, Encoded, Encoder};
+use crate::domain::{Deadline, Document};
 
 /// More of a text than the model's 128 tokens can come from; the rest would
 /// only cost tokenizing.
@@ -44,8 +44,13 @@ impl BuiltinEncoder {
     #[must_use]
     pub fn new(threads: usize) -> Self {
         let info = pocket_encoder::model_info();
-        let model =
-            EmbeddingModel { name: info.id, revision: info.revision, dimensions: info.dimensions };
+        let model = EmbeddingModel {
+            name: info.id,
+            revision: info.revision,
+            dimensions: info.dimensions,
+            document_prefix: String::new(),
+            parts: 1,
+        };
         let lazy = Lazy { threads: threads.max(1), workers: OnceLock::new() };
         Self { model, lazy: Arc::new(lazy) }
     }
@@ -83,7 +88,8 @@ impl Encoder for BuiltinEncoder {
     }
 
     fn warm_up(&self) -> Result<(), EncodeError> {
-        self.encode_documents(&[Passage { title: "", text: "warm up" }]).map(drop)
+        let workers = self.lazy.workers()?;
+        workers.put("warm up".to_owned())?.blocking_recv().map_err(|_| stopped())?.map(drop)
     }
 
     fn encode_query(
@@ -99,22 +105,33 @@ impl Encoder for BuiltinEncoder {
         .boxed()
     }
 
-    fn encode_documents(
-        &self,
-        documents: &[Passage<'_>],
-    ) -> Result<Vec<Option<Vec<f32>>>, EncodeError> {
-        let workers = self.lazy.workers()?;
-        let waiting = documents
-            .iter()
-            .map(|passage| text_of(passage).map(|text| workers.put(text)).transpose())
-            .collect::<Result<Vec<_>, _>>()?;
-        waiting
-            .into_iter()
-            .map(|reply| match reply {
-                Some(reply) => reply.blocking_recv().map_err(|_| stopped())?.map(Some),
-                None => Ok(None),
-            })
-            .collect()
+    fn encode_documents<'a>(
+        &'a self,
+        documents: &'a [Document],
+    ) -> BoxFuture<'a, Result<Vec<Encoded>, EncodeError>> {
+        let texts: Vec<_> = documents.iter().map(text_of).collect();
+        let lazy = Arc::clone(&self.lazy);
+        async move {
+            let encode = move || -> Result<Vec<Encoded>, EncodeError> {
+                let workers = lazy.workers()?;
+                let waiting = texts
+                    .into_iter()
+                    .map(|text| text.map(|text| workers.put(text)).transpose())
+                    .collect::<Result<Vec<_>, _>>()?;
+                waiting
+                    .into_iter()
+                    .map(|reply| {
+                        let parts = match reply {
+                            Some(reply) => vec![reply.blocking_recv().map_err(|_| stopped())??],
+                            None => Vec::new(),
+                        };
+                        Ok(Encoded { parts, cut_bytes: 0 })
+                    })
+                    .collect()
+            };
+            tokio::task::spawn_blocking(encode).await.map_err(|_| stopped())?
+        }
+        .boxed()
     }
 }
 
@@ -129,7 +146,7 @@ fn failed(error: &pocket_encoder::Error) -> EncodeError {
 
 /// Title and text in one, as far as the model can read; `None` where there is
 /// nothing to read.
-fn text_of(passage: &Passage<'_>) -> Option<String> {
+fn text_of(passage: &Document) -> Option<String> {
     let joined = match (passage.title.trim(), passage.text.trim()) {
         ("", text) => head(text).to_owned(),
         (title, "") => head(title).to_owned(),
@@ -141,59 +158,4 @@ fn text_of(passage: &Passage<'_>) -> Option<String> {
 /// The longest prefix of at most [`MAX_BYTES`] bytes.
 fn head(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_BYTES)]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    fn cosine(a: &[f32], b: &[f32]) -> f32 {
-        a.iter().zip(b).map(|(a, b)| a * b).sum()
-    }
-
-    #[tokio::test]
-    async fn related_texts_are_nearer_than_unrelated_ones() {
-        let encoder = BuiltinEncoder::new(2);
-        let deadline = Deadline::after(Duration::from_mins(5));
-        let query = encoder.encode_query("warm jacket for winter", deadline).await.unwrap();
-        let passages = [
-            Passage { title: "Down coat", text: "keeps you warm in snow" },
-            Passage { title: "", text: "stainless steel frying pan" },
-            Passage { title: " ", text: "\n" },
-            Passage { title: "Only a title", text: "" },
-        ];
-        let vectors = tokio::task::spawn_blocking(move || encoder.encode_documents(&passages))
-            .await
-            .unwrap()
-            .unwrap();
-        let [Some(coat), Some(pan), None, Some(title)] = vectors.as_slice() else {
-            panic!("one vector for each text and none for the empty one");
-        };
-        assert_eq!(title.len(), query.len());
-        assert!(cosine(&query, coat) > cosine(&query, pan) + 0.2);
-    }
-
-    #[test]
-    fn long_texts_are_cut_at_a_character() {
-        let long = "é".repeat(MAX_BYTES);
-        let text = text_of(&Passage { title: "x", text: &long }).unwrap();
-        assert!(text.len() <= MAX_BYTES + 2);
-        assert!(text.ends_with('é'));
-        assert!(
-            BuiltinEncoder::new(1)
-                .encode_documents(&[Passage { title: &long, text: &long }])
-                .unwrap()[0]
-                .is_some()
-        );
-    }
-
-    #[tokio::test]
-    async fn a_query_ends_by_its_deadline() {
-        let encoder = BuiltinEncoder::new(1);
-        let passed = Deadline::after(Duration::ZERO);
-        let waiting = encoder.encode_query("anything", passed);
-        // Whichever comes first, the answer doesn't wait for the model.
-        assert!(matches!(waiting.await, Err(EncodeError::Deadline) | Ok(_)));
-    }
 }

@@ -12,7 +12,7 @@ pub use builtin::BuiltinEncoder;
 #[cfg(test)]
 pub(crate) use stub::StubEncoder;
 
-use crate::domain::Deadline;
+use crate::domain::{Deadline, Document};
 
 /// A model that embeds documents and queries into one space.
 pub trait Encoder: Send + Sync + 'static {
@@ -29,21 +29,22 @@ pub trait Encoder: Send + Sync + 'static {
         deadline: Deadline,
     ) -> BoxFuture<'static, Result<Vec<f32>, EncodeError>>;
 
-    /// Embeds documents in their order; `None` where one has no text at all.
-    /// Blocks until all are done.
-    fn encode_documents(
-        &self,
-        documents: &[Passage<'_>],
-    ) -> Result<Vec<Option<Vec<f32>>>, EncodeError>;
+    /// Embeds documents, in their order, at the pace that queries leave over.
+    /// Takes as long as it takes: whoever waits no longer drops the future.
+    fn encode_documents<'a>(
+        &'a self,
+        documents: &'a [Document],
+    ) -> BoxFuture<'a, Result<Vec<Encoded>, EncodeError>>;
 }
 
-/// What an encoder reads of a document.
-#[derive(Clone, Copy, Debug)]
-pub struct Passage<'a> {
-    /// Headline; may be empty.
-    pub title: &'a str,
-    /// Body; may be empty.
-    pub text: &'a str,
+/// The embeddings of one document.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Encoded {
+    /// One for each part that was read, from the head on: at most
+    /// [`EmbeddingModel::parts`]. Empty where the document has no text.
+    pub parts: Vec<Vec<f32>>,
+    /// Bytes of the text that no part holds.
+    pub cut_bytes: usize,
 }
 
 /// The identity of a model, stored with every collection.
@@ -56,6 +57,11 @@ pub struct EmbeddingModel {
     pub revision: String,
     /// Length of its vectors.
     pub dimensions: usize,
+    /// What stands before every part of a document; empty for a model that
+    /// wants nothing there.
+    pub document_prefix: String,
+    /// Most parts of a long document that are embedded, at least 1.
+    pub parts: usize,
 }
 
 impl std::fmt::Display for EmbeddingModel {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::{EmbeddingModel, EncodeError, Encoder, Passage};
-use crate::domain::Deadline;
+use super::{EmbeddingModel, EncodeError, Encoded, Encoder};
+use crate::domain::{Deadline, Document};
 
 const DIMENSIONS: usize = 16;
 
@@ -23,6 +23,8 @@ impl StubEncoder {
             name: "stub".into(),
             revision: revision.into(),
             dimensions: DIMENSIONS,
+            document_prefix: String::new(),
+            parts: 1,
         };
         Self { model, broken: AtomicBool::default(), encoded: AtomicUsize::default() }
     }
@@ -65,14 +67,15 @@ impl Encoder for StubEncoder {
         std::future::ready(self.encode(query)).boxed()
     }
 
-    fn encode_documents(
-        &self,
-        documents: &[Passage<'_>],
-    ) -> Result<Vec<Option<Vec<f32>>>, EncodeError> {
+    fn encode_documents<'a>(
+        &'a self,
+        documents: &'a [Document],
+    ) -> BoxFuture<'a, Result<Vec<Encoded>, EncodeError>> {
         self.encoded.fetch_add(documents.len(), Ordering::SeqCst);
-        documents
-            .iter()
-            .map(|passage| self.encode(&format!("{}\n{}", passage.title, passage.text)).map(Some))
-            .collect()
+        let encoded = documents.iter().map(|document| {
+            let vector = self.encode(&format!("{}\n{}", document.title, document.text))?;
+            Ok(Encoded { parts: vec![vector], cut_bytes: 0 })
+        });
+        std::future::ready(encoded.collect()).boxed()
     }
 }

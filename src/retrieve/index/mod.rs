@@ -20,8 +20,7 @@ use uuid::Uuid;
 use self::corpus::{Lines, RawLine, locate, parse};
 use self::report::KEPT_BAD_LINES;
 use super::analyzer::{InvalidAnalyzer, TermCounter};
-use super::embedded::{WriteError, Writer};
-use super::{EmbeddedEngine, EncodeError, EngineError, point_id};
+use super::{Documents, EncodeError, EngineError, WriteError, Writer, point_id};
 use crate::domain::Document;
 
 pub use self::report::{BadLine, Drift, IndexReport, LineProblem, Progress};
@@ -71,36 +70,40 @@ impl From<WriteError> for IndexError {
         match error {
             WriteError::Engine(error) => Self::Engine(error),
             WriteError::Encode(error) => Self::Encode(error),
+            WriteError::Analyzer(error) => Self::Analyzer(error),
         }
     }
 }
 
-/// Runs a job to its end. Blocks.
+/// Runs a job to its end. Reads the file on the thread that polls it.
 ///
 /// # Errors
 /// When the data can't be read or the engine or the embedding fails. Bad
 /// lines are no error: they are told, counted and left out.
-pub fn index(
-    engine: &EmbeddedEngine,
+pub async fn index(
+    documents: &Documents,
     job: &IndexJob,
     progress: &dyn Progress,
 ) -> Result<IndexReport, IndexError> {
     let file = locate(&job.data)?;
     // Said before the first pass, which may take a while.
-    engine.check_writable(&job.collection)?;
+    match documents.writer(&job.collection).await {
+        Ok(_) | Err(WriteError::Engine(EngineError::NoCollection(_))) => {}
+        Err(error) => return Err(error.into()),
+    }
     let mut report = IndexReport::default();
-    let survey = Survey::take(engine, job, &file, &mut report, progress)?;
-    let writer = engine.writer(&job.collection, survey.average_length())?;
+    let survey = Survey::take(documents, job, &file, &mut report, progress)?;
+    let writer = documents.writer_or_new(&job.collection, survey.average_length()).await?;
     report.drift = Drift::between(writer.average_length(), survey.average_length())
         .filter(|_| survey.documents() > 0);
-    writer.begin()?;
-    store(&writer, &file, &survey, &mut report, progress)?;
+    writer.begin().await?;
+    store(&writer, &file, &survey, &mut report, progress).await?;
     if job.prune {
-        prune(&writer, survey, &mut report)?;
+        prune(&writer, survey, &mut report).await?;
     }
     progress.optimizing();
-    writer.finish()?;
-    report.documents = writer.documents_stored()? as u64;
+    writer.finish().await?;
+    report.documents = writer.documents_stored().await? as u64;
     Ok(report)
 }
 
@@ -115,20 +118,20 @@ struct Survey {
 
 impl Survey {
     fn take(
-        engine: &EmbeddedEngine,
+        documents: &Documents,
         job: &IndexJob,
         file: &Path,
         report: &mut IndexReport,
         progress: &dyn Progress,
     ) -> Result<Self, IndexError> {
-        let counter = TermCounter::new(&engine.config(&job.collection).lexical())?;
+        let counter = TermCounter::new(&documents.config(&job.collection).lexical())?;
         let size = size_of(file)?;
         let mut survey = Self { lines: HashMap::new(), terms: 0.0, size };
         let mut lines = Lines::open(file)?;
         let mut done = 0;
         while let Some((number, bytes, line)) = lines.next()? {
             done += bytes;
-            match survey.look_at(&job.collection, number, &line) {
+            match survey.look_at(number, &line) {
                 Ok(document) => {
                     survey.terms += counter.length(&document.title, &document.text);
                 }
@@ -139,15 +142,10 @@ impl Survey {
         Ok(survey)
     }
 
-    fn look_at(
-        &mut self,
-        collection: &str,
-        number: u64,
-        line: &RawLine<'_>,
-    ) -> Result<Document, LineProblem> {
+    fn look_at(&mut self, number: u64, line: &RawLine<'_>) -> Result<Document, LineProblem> {
         let RawLine::Text(text) = line else { return Err(LineProblem::TooLong) };
         let document = parse(text)?;
-        match *self.lines.entry(point_id(collection, &document.id)).or_insert(number) {
+        match *self.lines.entry(point_id(&document.id)).or_insert(number) {
             first if first == number => Ok(document),
             first => Err(LineProblem::Duplicate { first }),
         }
@@ -171,7 +169,7 @@ fn tell(line: BadLine, report: &mut IndexReport, progress: &dyn Progress) {
 }
 
 /// The second pass.
-fn store(
+async fn store(
     writer: &Writer,
     file: &Path,
     survey: &Survey,
@@ -188,7 +186,7 @@ fn store(
             Some((number, _, RawLine::Text(text))) => {
                 // Lines that the first pass told are passed over here.
                 if let Ok(document) = parse(text)
-                    && survey.lines.get(&writer.point_id(&document.id)) == Some(&number)
+                    && survey.lines.get(&point_id(&document.id)) == Some(&number)
                 {
                     batch.push(document, text.len());
                 }
@@ -198,13 +196,13 @@ fn store(
             None => false,
         };
         if batch.is_full() || !more {
-            let written = writer.write(batch.take())?;
+            let written = writer.write(batch.take()).await?;
             report.stored += written.stored as u64;
             report.unchanged += written.unchanged as u64;
             progress.indexing(report.stored + report.unchanged, total);
         }
         if flushed.elapsed() >= FLUSH_EVERY {
-            writer.flush()?;
+            writer.flush().await?;
             flushed = Instant::now();
         }
     }
@@ -241,7 +239,11 @@ impl Batch {
 }
 
 /// Removes what the data doesn't hold, unless that could be a mistake.
-fn prune(writer: &Writer, survey: Survey, report: &mut IndexReport) -> Result<(), IndexError> {
+async fn prune(
+    writer: &Writer,
+    survey: Survey,
+    report: &mut IndexReport,
+) -> Result<(), IndexError> {
     if report.bad_lines > 0 {
         report.prune_refused = Some(format!(
             "{} bad lines may be documents that the collection holds; mend them and run again",
@@ -255,7 +257,7 @@ fn prune(writer: &Writer, survey: Survey, report: &mut IndexReport) -> Result<()
         return Ok(());
     }
     let kept = survey.lines.into_keys().collect();
-    report.pruned = writer.remove_others(&kept)? as u64;
+    report.pruned = writer.remove_others(&kept).await? as u64;
     Ok(())
 }
 

@@ -1,16 +1,16 @@
-//! What can be wrong with the engine's folder or what is in it.
+//! What can be wrong with an engine or what is in it.
 
 use std::path::PathBuf;
 
-use crate::retrieve::{EmbeddingModel, InvalidFilter, Language, RetrieveError};
+use super::{EmbeddingModel, InvalidFilter, Language, RetrieveError};
 
-/// The embedded engine can't do what was asked.
+/// The engine can't do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// Another process holds the folder.
     #[error(
         "data_dir {} is in use by another rankgate process; stop it first, since \
-         only one at a time may hold an index", data_dir.display()
+         only one at a time may hold an index, or send to it with --url", data_dir.display()
     )]
     InUse {
         /// The folder.
@@ -24,7 +24,7 @@ pub enum EngineError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The name can't be the name of a folder.
+    /// The name can't be the name of a collection.
     #[error(
         "\"{0}\" can't be the name of a collection: use 1 to 64 letters, digits, '-', '_' or '.', \
          beginning with a letter or digit"
@@ -34,10 +34,18 @@ pub enum EngineError {
     #[error("there is no collection \"{0}\"; make it with `rankgate index --collection {0}`")]
     NoCollection(String),
     /// The description of the collection can't be read.
-    #[error("{}: {problem}", path.display())]
+    #[error("collection \"{collection}\": {problem}")]
     Manifest {
-        /// The file.
-        path: PathBuf,
+        /// The collection.
+        collection: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The collection has other vectors than rankgate's, or of another length.
+    #[error("collection \"{collection}\" can't be used: {problem}")]
+    OtherShape {
+        /// The collection.
+        collection: String,
         /// What is wrong and what to do.
         problem: String,
     },
@@ -71,6 +79,25 @@ pub enum EngineError {
     /// The filter doesn't fit the collection's indexes.
     #[error(transparent)]
     Filter(#[from] InvalidFilter),
+    /// The engine was not done by the deadline, or has no free worker.
+    #[error("collection \"{0}\": the engine was not done by the deadline")]
+    Deadline(String),
+    /// No Qdrant answers at the address.
+    #[error("retrieval.url: no Qdrant answers at {url}: {problem}")]
+    Unreachable {
+        /// The address, without anything secret.
+        url: String,
+        /// What went wrong.
+        problem: String,
+    },
+    /// Qdrant doesn't accept the key, or asks for one.
+    #[error("retrieval.api_key: Qdrant at {url} does not accept it: {problem}")]
+    Rejected {
+        /// The address, without anything secret.
+        url: String,
+        /// What Qdrant said.
+        problem: String,
+    },
     /// Qdrant failed.
     #[error("collection \"{collection}\": {problem}")]
     Qdrant {
@@ -86,6 +113,7 @@ impl From<EngineError> for RetrieveError {
         match error {
             EngineError::NoCollection(name) => Self::NoCollection(name),
             EngineError::Filter(error) => Self::Filter(error),
+            EngineError::Deadline(_) => Self::Deadline,
             other => Self::Engine(other.to_string()),
         }
     }
