@@ -108,14 +108,15 @@ fn any_value(key: String, values: &[Value]) -> Clause {
         match value {
             Value::String(text) => strings.push(text.clone()),
             Value::Bool(value) => clauses.push(Clause::Bool { key: key.clone(), value: *value }),
-            Value::Number(number) => clauses.push(match large_integer(number) {
-                Some(value) => Clause::Integer { key: key.clone(), value },
-                None => {
-                    let point = number.as_f64();
-                    let range = Range { gte: point, lte: point, ..Range::open() };
-                    Clause::Numbers { key: key.clone(), range }
-                }
-            }),
+            Value::Number(number) => {
+                let key = key.clone();
+                let point = number.as_f64();
+                let range = Range { gte: point, lte: point, ..Range::open() };
+                clauses.push(match large_integer(number) {
+                    Some(value) => Clause::Integer { key, value },
+                    None => Clause::Numbers { key, range },
+                });
+            }
             Value::Null | Value::Array(_) | Value::Object(_) => {}
         }
     }

@@ -18,7 +18,7 @@ const DELETE_BATCH: usize = 1000;
 const PAGE: usize = 10_000;
 /// How long one call of the engine may take: nobody waits for a write with a
 /// deadline of their own.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long building indexes may take.
 const LONG_PATIENCE: Duration = Duration::from_hours(6);
 

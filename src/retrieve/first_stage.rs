@@ -87,8 +87,8 @@ impl FirstStage {
         let hits = self.hits(&sources, &request).await?;
         let degraded_embedding = request.mode == RetrievalMode::Hybrid && hits.dense.is_none();
         let documents = documents(&sources, &hits, deadline).await?;
-        let names = sources.iter().map(|source| source.collection.name().into()).collect();
-        let candidates = hits.ranked(documents, names, &request, Timestamp::now());
+        let names: Vec<_> = sources.iter().map(|it| it.collection.name().into()).collect();
+        let candidates = hits.ranked(documents, &names, &request, Timestamp::now());
         let candidates = candidates.map_err(|error| RetrieveError::Engine(error.to_string()))?;
         Ok(Retrieved { candidates, degraded_embedding })
     }

@@ -41,7 +41,7 @@ impl Hits {
     pub(super) fn ranked(
         self,
         documents: HashMap<Key, Document>,
-        collections: Vec<Arc<str>>,
+        collections: &[Arc<str>],
         request: &Retrieve,
         now: Timestamp,
     ) -> Result<CandidateList, DuplicateCandidate> {

@@ -26,7 +26,7 @@ mod manifest;
 mod point;
 mod retriever;
 
-pub use analyzer::{Analyzer, InvalidAnalyzer};
+pub use analyzer::{Analyzer, Counts, InvalidAnalyzer, TermCounter};
 pub use bm25::LocalBm25;
 pub use config::{
     CollectionConfig, EmbeddingConfig, EmbeddingProvider, EngineKind, IndexType, Language,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rankgate::app::engine;
+use rankgate::app::documents;
 use rankgate::config::{ConfigSource, Environment};
 use rankgate::retrieve::{BadLine, IndexJob, Progress, index};
 use serde_json::{Value, json};
@@ -74,6 +74,15 @@ collection = "shop"
 retrieve = {{ mode = "dense", limit = 3 }}
 strategy = "none"
 
+[pipelines.everything]
+collection = ["shop", "guides"]
+strategy = "none"
+
+[pipelines.recent]
+collection = "guides"
+retrieve = {{ max_age = "30d", freshness = {{ half_life = "7d", weight = 0.2 }} }}
+strategy = "none"
+
 [pipelines.missing]
 collection = "nothing-here"
 strategy = "none"
@@ -84,7 +93,9 @@ strategy = "none"
         let (file, corpus) = (data.path().join("rankgate.toml"), data.path().join("corpus.jsonl"));
         std::fs::write(&file, &config).unwrap();
         std::fs::write(&corpus, lines()).unwrap();
-        tokio::task::spawn_blocking(move || index_into(&file, &corpus)).await.unwrap();
+        index_into(&file, &corpus, "shop", PRODUCTS.len()).await;
+        std::fs::write(&corpus, guides()).unwrap();
+        index_into(&file, &corpus, "guides", 3).await;
         Self { app: TestApp::start(&config).await, _data: data }
     }
 
@@ -104,12 +115,26 @@ fn lines() -> String {
     PRODUCTS.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn index_into(config: &Path, corpus: &Path) {
+/// A collection beside the products, with an id that one of them has too.
+fn guides() -> String {
+    let today = jiff::Timestamp::now().to_string();
+    let line = |id: &str, text: &str, changed: &str| {
+        json!({"_id": id, "text": text, "metadata": {"updated_at": changed}}).to_string()
+    };
+    [
+        line("tent-1", "A guide to choosing a light tent", "2020-01-01T00:00:00Z"),
+        line("knots", "A guide to knots", &today),
+        json!({"_id": "undated", "text": "A guide without a date"}).to_string(),
+    ]
+    .join("\n")
+}
+
+async fn index_into(config: &Path, corpus: &Path, name: &str, stored: usize) {
     let loaded = ConfigSource::new(Some(config.to_owned()), Environment::default()).load().unwrap();
-    let engine = engine(&loaded.config).unwrap();
-    let job = IndexJob { collection: "shop".into(), data: corpus.to_owned(), prune: false };
-    let report = index(&engine, &job, &Quiet).unwrap();
-    assert_eq!(report.stored, PRODUCTS.len() as u64);
+    let documents = documents(&loaded.config).unwrap();
+    let job = IndexJob { collection: name.into(), data: corpus.to_owned(), prune: false };
+    let report = index(&documents, &job, &Quiet).await.unwrap();
+    assert_eq!(report.stored, stored as u64);
 }
 
 fn ids(answer: &Value) -> Vec<&str> {
@@ -186,4 +211,24 @@ async fn a_missing_collection_is_a_503_that_says_how_to_make_it() {
     let missing =
         &ready["dependencies"].as_array().unwrap().iter().find(|d| d["name"] == "nothing-here");
     assert_eq!(missing.unwrap()["ok"], false, "{ready}");
+}
+
+#[tokio::test]
+async fn several_collections_are_searched_as_one() {
+    let shop = Shop::open("http://127.0.0.1:9/v1").await;
+    let answer = shop.search(&json!({"query": "light tent", "pipeline": "everything"})).await;
+    let results = answer["results"].as_array().unwrap();
+    let places: Vec<_> =
+        results.iter().map(|it| (it["collection"].as_str().unwrap(), &it["id"])).collect();
+    assert!(places.contains(&("shop", &json!("tent-1"))), "{answer}");
+    assert!(places.contains(&("guides", &json!("tent-1"))), "{answer}");
+}
+
+#[tokio::test]
+async fn a_pipeline_leaves_out_what_is_too_old() {
+    let shop = Shop::open("http://127.0.0.1:9/v1").await;
+    let answer = shop.search(&json!({"query": "guide", "pipeline": "recent"})).await;
+    assert_eq!(ids(&answer), ["knots"], "{answer}");
+    let freshness = &answer["results"][0]["scores"]["freshness"];
+    assert!(freshness.as_f64().unwrap() > 0.9, "{answer}");
 }

@@ -196,7 +196,11 @@ mod tests {
                 first_stage_rank: 8,
                 relevance_score: 0.97,
                 collection: Some("shop".into()),
-                scores: FirstStageScores { bm25: Some(11.5), dense: None, fusion: Some(0.5) },
+                scores: FirstStageScores {
+                    bm25: Some(11.5),
+                    fusion: Some(0.5),
+                    ..FirstStageScores::default()
+                },
                 document: Arc::new(document),
             }],
             ranking: RankingInfo {
@@ -227,7 +231,7 @@ mod tests {
         let expected = json!({
             "id": "req-1",
             "results": [{
-                "id": "doc-17", "rank": 1, "first_stage_rank": 8, "relevance_score": 0.97,
+                "id": "doc-17", "collection": "shop", "rank": 1, "first_stage_rank": 8, "relevance_score": 0.97,
                 "scores": {"bm25": 11.5, "fusion": 0.5},
                 "document": {
                     "title": "Tarp", "text": "For one person", "metadata": {"price": 90},

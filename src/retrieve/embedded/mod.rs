@@ -101,8 +101,8 @@ impl EmbeddedEngine {
         + Send
         + 'static,
     ) -> Result<Arc<dyn Collection>, EngineError> {
-        let (shared, owned) = (Arc::clone(&self.shared), name.to_owned());
-        let shard = self.reads.run(name, deadline, move || shared.opened(&owned, open)).await?;
+        let (folder, owned) = (Arc::clone(&self.shared), name.to_owned());
+        let shard = self.reads.run(name, deadline, move || folder.opened(&owned, open)).await?;
         let (reads, writes) = (self.reads.clone(), self.writes.clone());
         Ok(Arc::new(EmbeddedCollection::new(name, shard, reads, writes)))
     }

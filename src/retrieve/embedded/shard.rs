@@ -35,7 +35,7 @@ const LEFT_OVER: &str = "shard/temp_segments";
 pub(super) struct Shard {
     name: String,
     path: PathBuf,
-    shard: EdgeShard,
+    points: EdgeShard,
     indexed: BTreeMap<String, IndexType>,
     manifest: ArcSwap<Manifest>,
 }
@@ -54,11 +54,11 @@ impl Shard {
         fs::create_dir_all(&folder).map_err(io(&folder))?;
         // `load` makes what is missing, so that a process killed anywhere
         // between the manifest and the first segment does no harm.
-        let shard = EdgeShard::load(&folder, Some(shard_config(&manifest.embedding)))
+        let points = EdgeShard::load(&folder, Some(shard_config(&manifest.embedding)))
             .map_err(|error| failed(name, &error))?;
-        align(&shard, &indexed).map_err(|error| failed(name, &error))?;
+        align(&points, &indexed).map_err(|error| failed(name, &error))?;
         let manifest = ArcSwap::from_pointee(manifest);
-        Ok(Self { name: name.to_owned(), path, shard, indexed, manifest })
+        Ok(Self { name: name.to_owned(), path, points, indexed, manifest })
     }
 
     /// Opens the collection, or makes an empty one.
@@ -91,7 +91,7 @@ impl Shard {
 
     /// Number of documents.
     pub(super) fn count(&self) -> Result<usize, EngineError> {
-        self.shard.info().map(|info| info.points_count).map_err(|error| self.failed(&error))
+        self.points.info().map(|info| info.points_count).map_err(|error| self.failed(&error))
     }
 
     /// The best hits by one component, in the engine's order.
@@ -113,8 +113,8 @@ impl Shard {
             Some(ScoringQuery::Vector(QueryEnum::Nearest(NamedQuery::new(vector, using))));
         query.filter = to_qdrant(&request.filter)?;
         query.params = params;
-        let points = self.shard.query(query).map_err(|error| self.failed(&error))?;
-        Ok(points.into_iter().filter_map(|point| Some((uuid(point.id)?, point.score))).collect())
+        let hits = self.points.query(query).map_err(|error| self.failed(&error))?;
+        Ok(hits.into_iter().filter_map(|hit| Some((uuid(hit.id)?, hit.score))).collect())
     }
 
     /// Embeddings as the collection stores them: one, or one for each part.
@@ -175,7 +175,7 @@ impl Shard {
         let mut request = RetrieveRequest::new(ids.iter().copied().map(PointId::Uuid).collect());
         request.with_payload = Some(payload);
         request.with_vector = Some(vectors);
-        self.shard.retrieve(request).map_err(|error| self.failed(&error))
+        self.points.retrieve(request).map_err(|error| self.failed(&error))
     }
 
     /// Some of the stored ids.
@@ -184,7 +184,7 @@ impl Shard {
         request.limit = Some(limit);
         request.offset = from.map(PointId::Uuid);
         request.with_payload = Some(WithPayloadInterface::Bool(false));
-        let (records, next) = self.shard.scroll(request).map_err(|error| self.failed(&error))?;
+        let (records, next) = self.points.scroll(request).map_err(|error| self.failed(&error))?;
         let ids = records.into_iter().filter_map(|record| uuid(record.id)).collect();
         Ok(Page { ids, next: next.and_then(uuid) })
     }
@@ -202,7 +202,7 @@ impl Shard {
             direction: Some(Direction::Desc),
             start_from: None,
         }));
-        let (records, _) = self.shard.scroll(request).map_err(|error| self.failed(&error))?;
+        let (records, _) = self.points.scroll(request).map_err(|error| self.failed(&error))?;
         let newest = records.first().and_then(|record| record.order_value);
         // Dates are ordered by their microseconds.
         Ok(newest.and_then(|value| match value {
@@ -232,23 +232,23 @@ impl Shard {
     }
 
     fn update(&self, operation: UpdateOperation) -> Result<(), EngineError> {
-        self.shard.update(operation).map_err(|error| self.failed(&error))
+        self.points.update(operation).map_err(|error| self.failed(&error))
     }
 
     /// Writes everything to the disk.
     pub(super) fn flush(&self) -> Result<(), EngineError> {
-        self.shard.flush().map_err(|error| self.failed(&error))
+        self.points.flush().map_err(|error| self.failed(&error))
     }
 
     /// Builds the vector index and drops what was deleted.
     pub(super) fn optimize(&self) -> Result<(), EngineError> {
-        self.shard.optimize().map(drop).map_err(|error| self.failed(&error))
+        self.points.optimize().map(drop).map_err(|error| self.failed(&error))
     }
 
     /// The payload indexes that there are, for tests.
     #[cfg(test)]
     pub(super) fn indexes(&self) -> Result<Vec<String>, EngineError> {
-        super::schema::indexes(&self.shard).map_err(|error| self.failed(&error))
+        super::schema::indexes(&self.points).map_err(|error| self.failed(&error))
     }
 
     fn failed(&self, error: &OperationError) -> EngineError {

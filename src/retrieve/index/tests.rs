@@ -5,23 +5,25 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::domain::Deadline;
 use crate::retrieve::encoder::StubEncoder;
-use crate::retrieve::{Encoder, State};
+use crate::retrieve::{EmbeddedEngine, Encoder, Engine, State};
 
 const NAME: &str = "docs";
 
 struct Setup {
     folder: tempfile::TempDir,
     encoder: Arc<StubEncoder>,
-    engine: EmbeddedEngine,
+    engine: Arc<EmbeddedEngine>,
+    documents: Documents,
 }
 
 impl Setup {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let encoder = Arc::new(StubEncoder::new("1"));
-        let engine = open(folder.path(), &encoder);
-        Self { folder, encoder, engine }
+        let (engine, documents) = open(folder.path(), &encoder);
+        Self { folder, encoder, engine, documents }
     }
 
     fn index(&self, lines: &str, prune: bool) -> IndexReport {
@@ -37,17 +39,34 @@ impl Setup {
         let data = self.folder.path().join("corpus.jsonl");
         std::fs::write(&data, lines).unwrap();
         let job = IndexJob { collection: NAME.into(), data, prune };
-        index(&self.engine, &job, progress)
+        wait(index(&self.documents, &job, progress))
+    }
+
+    fn writer(&self) -> Writer {
+        wait(self.documents.writer(NAME)).unwrap()
     }
 
     fn stored(&self) -> usize {
-        self.engine.collection_info(NAME).unwrap().documents
+        wait(self.writer().documents_stored()).unwrap()
+    }
+
+    fn state(&self) -> State {
+        let deadline = Deadline::after(Duration::from_mins(1));
+        wait(self.engine.open(NAME, deadline)).unwrap().manifest().state
     }
 }
 
-fn open(folder: &Path, encoder: &Arc<StubEncoder>) -> EmbeddedEngine {
+fn open(folder: &Path, encoder: &Arc<StubEncoder>) -> (Arc<EmbeddedEngine>, Documents) {
+    let engine = Arc::new(EmbeddedEngine::open(folder.join("data"), BTreeMap::new()).unwrap());
     let encoder = Arc::clone(encoder) as Arc<dyn Encoder>;
-    EmbeddedEngine::open(folder.join("data"), BTreeMap::new(), encoder).unwrap()
+    let documents =
+        Documents::new(Arc::clone(&engine) as Arc<dyn Engine>, encoder, BTreeMap::new());
+    (engine, documents)
+}
+
+/// Runs a future to its end.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 fn line(id: &str, text: &str) -> String {
@@ -78,20 +97,20 @@ fn a_second_run_stores_nothing_and_a_changed_document_only_itself() {
 #[test]
 fn an_interrupted_job_goes_on_where_it_was() {
     let setup = Setup::new();
-    let writer = setup.engine.writer(NAME, 5.0).unwrap();
-    writer.begin().unwrap();
+    let writer = wait(setup.documents.writer_or_new(NAME, 5.0)).unwrap();
+    wait(writer.begin()).unwrap();
     let stored = parse(lines(3..4).trim_end().as_bytes()).unwrap();
-    writer.write(vec![stored]).unwrap();
+    wait(writer.write(vec![stored])).unwrap();
     drop(writer);
-    let Setup { folder, encoder, engine } = setup;
-    drop(engine);
+    let Setup { folder, encoder, engine, documents } = setup;
+    drop((engine, documents));
 
-    let engine = open(folder.path(), &encoder);
-    let setup = Setup { folder, encoder, engine };
-    assert_eq!(setup.engine.collection_info(NAME).unwrap().state, State::Indexing);
+    let (engine, documents) = open(folder.path(), &encoder);
+    let setup = Setup { folder, encoder, engine, documents };
+    assert_eq!(setup.state(), State::Indexing);
     let report = setup.index(&lines(0..10), false);
     assert_eq!((report.stored, report.unchanged), (9, 1));
-    assert_eq!(setup.engine.collection_info(NAME).unwrap().state, State::Ready);
+    assert_eq!(setup.state(), State::Ready);
 }
 
 /// Keeps what it is told.
@@ -163,7 +182,7 @@ fn the_average_length_is_measured_first_and_its_drift_is_told() {
     let short = setup.index(&line("a", "three more words"), false);
     assert_eq!(short.drift, None);
     // The title counts too, and "more" is a stop word.
-    let stored = setup.engine.collection_info(NAME).unwrap().average_length;
+    let stored = setup.writer().average_length();
     assert_eq!(stored.to_bits(), 3.0_f64.to_bits());
 
     let long = setup.index(&line("b", &"word ".repeat(50)), false);
@@ -179,7 +198,7 @@ fn a_file_that_is_not_there_makes_no_collection() {
         data: setup.folder.path().join("nothing"),
         prune: false,
     };
-    assert!(matches!(index(&setup.engine, &job, &()), Err(IndexError::Data { .. })));
+    assert!(matches!(wait(index(&setup.documents, &job, &())), Err(IndexError::Data { .. })));
     assert!(setup.engine.list_collections().unwrap().is_empty());
 }
 
@@ -190,7 +209,7 @@ fn a_name_that_can_not_be_is_refused_before_anything_is_read() {
     std::fs::write(&data, "broken\n").unwrap();
     let job = IndexJob { collection: "../up".into(), data, prune: false };
     let told = Told::default();
-    let error = index(&setup.engine, &job, &told).unwrap_err();
+    let error = wait(index(&setup.documents, &job, &told)).unwrap_err();
     assert!(matches!(error, IndexError::Engine(EngineError::InvalidName(_))), "{error}");
     assert!(told.bad.into_inner().unwrap().is_empty());
 }
@@ -201,7 +220,7 @@ fn a_failing_embedding_ends_the_job_and_the_next_one_goes_on() {
     setup.encoder.break_down();
     let error = setup.try_index(&lines(0..3), false, &()).unwrap_err();
     assert!(matches!(error, IndexError::Encode(_)), "{error}");
-    assert_eq!(setup.engine.collection_info(NAME).unwrap().state, State::Indexing);
+    assert_eq!(setup.state(), State::Indexing);
 }
 
 #[test]

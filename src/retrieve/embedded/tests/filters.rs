@@ -4,6 +4,8 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+use crate::retrieve::UPDATED_AT;
+
 use super::*;
 
 /// Values that are easily confused with each other.
@@ -94,19 +96,11 @@ fn filter() -> impl Strategy<Value = Map<String, Value>> {
     )
 }
 
-fn passing(
-    engine: &EmbeddedEngine,
-    filter: &Filter,
-    limit: usize,
-) -> Result<Vec<String>, EngineError> {
-    let collection = engine.shared.collection(NAME)?;
-    let hits = collection.bm25("word", filter, limit)?;
-    let ids: Vec<_> = hits.into_iter().map(|(id, _)| id).collect();
-    let mut names: Vec<_> = collection
-        .documents(&ids)?
-        .into_values()
-        .map(|document| document.id.as_str().to_owned())
-        .collect();
+fn passing(index: &Index, filter: &Filter, limit: usize) -> Result<Vec<String>, RetrieveError> {
+    let mut request = request("word", RetrievalMode::Bm25, limit);
+    request.filter = filter.clone();
+    let found = wait(index.retrieve(request))?;
+    let mut names: Vec<_> = ids(&found).into_iter().map(str::to_owned).collect();
     names.sort_unstable();
     Ok(names)
 }
@@ -137,12 +131,12 @@ proptest! {
         filters in proptest::collection::vec(filter(), 60),
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let engine = engine(folder.path());
+        let index = Index::at(folder.path());
         let documents = with_metadata(all);
-        fill(&engine, documents.clone());
+        wait(index.fill(documents.clone()));
         for filter in &filters {
             let parsed = Filter::parse(filter).unwrap();
-            let found = passing(&engine, &parsed, documents.len()).unwrap();
+            let found = passing(&index, &parsed, documents.len()).unwrap();
             prop_assert_eq!(found, expected(&documents, &parsed), "{}", Value::Object(filter.clone()));
         }
     }
@@ -163,17 +157,17 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let indexed = KEYS[..2].iter().map(|key| ((*key).to_owned(), index)).collect();
         let config = CollectionConfig { indexed, ..CollectionConfig::default() };
-        let engine = engine_with(folder.path(), config, &Arc::new(StubEncoder::new("1"))).unwrap();
+        let shop = Index::with(folder.path(), config, &Arc::new(StubEncoder::new("1"))).unwrap();
         let documents = with_metadata(all);
-        fill(&engine, documents.clone());
+        wait(shop.fill(documents.clone()));
         for filter in &filters {
             let parsed = Filter::parse(filter).unwrap();
-            match passing(&engine, &parsed, documents.len()) {
+            match passing(&shop, &parsed, documents.len()) {
                 Ok(found) => {
                     let told = Value::Object(filter.clone());
                     prop_assert_eq!(found, expected(&documents, &parsed), "{:?} {}", index, told);
                 }
-                Err(EngineError::Filter(error)) => {
+                Err(RetrieveError::Filter(error)) => {
                     prop_assert!(error.problem.contains("indexed for"), "{}", error);
                 }
                 Err(other) => prop_assert!(false, "{}", other),
@@ -193,13 +187,13 @@ fn a_condition_of_another_kind_than_the_index_is_refused() {
         ("new".to_owned(), IndexType::Bool),
     ]);
     let config = CollectionConfig { indexed, ..CollectionConfig::default() };
-    let engine = engine_with(folder.path(), config, &Arc::new(StubEncoder::new("1"))).unwrap();
+    let index = Index::with(folder.path(), config, &Arc::new(StubEncoder::new("1"))).unwrap();
     let metadata = json!({
         "price": 80, "released": "2024-06-01", "brand": "acme", "stock": 3, "new": true,
     });
-    fill(&engine, vec![document("1", "word", &metadata)]);
+    wait(index.fill(vec![document("1", "word", &metadata)]));
     let ask =
-        |filter: Value| passing(&engine, &Filter::parse(filter.as_object().unwrap()).unwrap(), 9);
+        |filter: Value| passing(&index, &Filter::parse(filter.as_object().unwrap()).unwrap(), 9);
     for filter in [
         json!({"price": {"lte": 80}, "stock": [2, 3], "new": true}),
         json!({"released": {"gte": "2024-06-01"}, "brand": ["acme"]}),
@@ -214,7 +208,7 @@ fn a_condition_of_another_kind_than_the_index_is_refused() {
         (json!({"brand": ["acme", 7]}), ".brand", "strings"),
         (json!({"new": "yes"}), ".new", "true or false"),
     ] {
-        let Err(EngineError::Filter(error)) = ask(filter) else {
+        let Err(RetrieveError::Filter(error)) = ask(filter) else {
             panic!("{path} was let through");
         };
         assert_eq!(error.path, path);
@@ -229,12 +223,15 @@ fn indexes_follow_the_configuration() {
     let open = |indexed: &[(&str, IndexType)]| {
         let indexed = indexed.iter().map(|(key, index)| ((*key).to_owned(), *index)).collect();
         let config = CollectionConfig { indexed, ..CollectionConfig::default() };
-        let engine = engine_with(folder.path(), config, &encoder).unwrap();
-        fill(&engine, vec![document("1", "word", &json!({"a": "x", "b": 2}))]);
-        engine.shared.collection(NAME).unwrap().indexes().unwrap()
+        let index = Index::with(folder.path(), config, &encoder).unwrap();
+        wait(index.fill(vec![document("1", "word", &json!({"a": "x", "b": 2}))]));
+        let shard = index.engine.shared.opened(NAME, |_, _| unreachable!("it is open"));
+        shard.unwrap().indexes().unwrap()
     };
-    assert_eq!(open(&[("a", IndexType::Keyword)]), ["metadata.a: keyword"]);
+    let date = "metadata.updated_at: datetime";
+    assert_eq!(open(&[("a", IndexType::Keyword)]), ["metadata.a: keyword", date]);
     let changed = open(&[("a", IndexType::Bool), ("b", IndexType::Integer)]);
-    assert_eq!(changed, ["metadata.a: bool", "metadata.b: integer"]);
-    assert!(open(&[]).is_empty());
+    assert_eq!(changed, ["metadata.a: bool", "metadata.b: integer", date]);
+    assert_eq!(open(&[]), [date]);
+    assert_eq!(open(&[(UPDATED_AT, IndexType::Keyword)]), ["metadata.updated_at: keyword"]);
 }
