@@ -24,15 +24,15 @@ mod index;
 mod lexical;
 mod manifest;
 pub mod metrics;
+mod name;
 mod point;
 mod retriever;
+mod server;
 mod transfer;
 
 pub use analyzer::{Analyzer, Counts, InvalidAnalyzer, TermCounter};
 pub use bm25::LocalBm25;
-pub use config::{
-    CollectionConfig, EngineKind, IndexType, Language, NotBuilt, RetrievalConfig,
-};
+pub use config::{CollectionConfig, EngineKind, IndexType, Language, NotBuilt, RetrievalConfig};
 pub use documents::{CollectionInfo, Documents, LiveWriter, WriteError, Writer, Written};
 pub use embedded::EmbeddedEngine;
 pub use encoder::{
@@ -56,4 +56,8 @@ pub use lexical::{Bm25Params, Bm25Shape, FieldWeights, InvalidSetting, Lexical};
 pub use manifest::{Manifest, State};
 pub use point::{UPDATED_AT, point_id};
 pub use retriever::{RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever};
+pub use server::{
+    InvalidServer, InvalidUrl, ReadConsistency, ServerConfig, ServerEngine, ServerUrl, ShardKey,
+    WriteOrdering,
+};
 pub use transfer::transfer;

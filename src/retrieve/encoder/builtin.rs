@@ -181,8 +181,11 @@ mod tests {
     async fn documents_keep_their_order_and_have_a_vector_for_each_part() {
         let encoder = encoder(2, Threads { all: 3, documents: 3 }, Arc::new(length));
         let long = "word ".repeat(1000);
-        let documents =
-            [document("a", "Tent", "For two."), document("b", " ", ""), document("c", "Long", &long)];
+        let documents = [
+            document("a", "Tent", "For two."),
+            document("b", " ", ""),
+            document("c", "Long", &long),
+        ];
         let encoded = encoder.encode_documents(&documents).await.unwrap();
         assert_eq!(encoded[0].parts, [vec!["Tent\nFor two.".len() as f32]]);
         assert_eq!((encoded[0].cut_bytes, encoded[1].cut_bytes), (0, 0));
