@@ -5,6 +5,7 @@
 
 mod app;
 mod connections;
+mod documents;
 mod fake_llm;
 mod faults;
 mod lists;
