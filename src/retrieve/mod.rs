@@ -29,9 +29,7 @@ mod transfer;
 
 pub use analyzer::{Bm25Params, InvalidAnalyzer};
 pub use bm25::LocalBm25;
-pub use config::{
-    CollectionConfig, EngineKind, IndexType, Language, NotBuilt, RetrievalConfig,
-};
+pub use config::{CollectionConfig, EngineKind, IndexType, Language, NotBuilt, RetrievalConfig};
 pub use documents::{Documents, WriteError, Writer, Written};
 pub use embedded::EmbeddedEngine;
 pub use encoder::{

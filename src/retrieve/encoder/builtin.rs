@@ -181,8 +181,11 @@ mod tests {
     async fn documents_keep_their_order_and_have_a_vector_for_each_part() {
         let encoder = encoder(2, Threads { all: 3, documents: 3 }, Arc::new(length));
         let long = "word ".repeat(1000);
-        let documents =
-            [document("a", "Tent", "For two."), document("b", " ", ""), document("c", "Long", &long)];
+        let documents = [
+            document("a", "Tent", "For two."),
+            document("b", " ", ""),
+            document("c", "Long", &long),
+        ];
         let encoded = encoder.encode_documents(&documents).await.unwrap();
         assert_eq!(encoded[0].parts, [vec!["Tent\nFor two.".len() as f32]]);
         assert_eq!((encoded[0].cut_bytes, encoded[1].cut_bytes), (0, 0));
@@ -225,7 +228,7 @@ mod tests {
         assert_eq!(seen, BTreeSet::from(["query".to_owned(), "after".to_owned()]));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_query_ends_by_its_deadline() {
         let (script, encode) = Script::new();
         let encoder = encoder(1, ONE, encode);
@@ -255,5 +258,31 @@ mod tests {
         assert_eq!(threads(config(Some(99))), Threads { all: 99, documents: 99 });
         let all = BuiltinEncoder::new(&config(None)).with_all_threads().lazy.threads;
         assert_eq!(all, Threads { all: default.all, documents: default.all });
+    }
+
+    /// The model says nothing of what it doesn't read, but what it doesn't read
+    /// changes no vector.
+    #[test]
+    fn the_model_reads_nearly_every_part_to_its_end() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/evals/data/outdoor/corpus.jsonl");
+        let corpus = std::fs::read_to_string(corpus).unwrap();
+        let texts = corpus.lines().take(60).map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["text"].as_str().unwrap().to_owned()
+        });
+        let text = texts.collect::<Vec<_>>().join(" ");
+        let encode = load().unwrap();
+        let read_to_the_end = |text: &str| encode(text) != encode(&format!("{text} elephant"));
+        assert!(!read_to_the_end(&text));
+        let parts = split(&document("a", "Camping gear", &text), "", 20, &fits).texts;
+        assert_eq!(parts.len(), 20);
+        let read = parts.iter().filter(|part| read_to_the_end(part)).count();
+        assert!(read >= 17, "{read} of 20");
+        // Nor is room wasted: a fifth more is beyond what the model reads.
+        let long = parts.iter().filter(|part| {
+            let more = part[..part.floor_char_boundary(part.len() / 5)].to_owned();
+            !read_to_the_end(&format!("{part} {more}"))
+        });
+        assert!(long.count() >= 15);
     }
 }

@@ -252,8 +252,8 @@ fn remote(keys: Keys) -> Result<RemoteEncoderConfig, InvalidEmbedding> {
     let named = |name: Option<String>| name.filter(|name| !name.trim().is_empty());
     let upstream = named(upstream)
         .ok_or_else(missing("upstream", "upstream = \"NAME\" with a table [upstreams.NAME]"))?;
-    let model = named(model)
-        .ok_or_else(missing("model", "the upstream's name for it, model = \"…\""))?;
+    let model =
+        named(model).ok_or_else(missing("model", "the upstream's name for it, model = \"…\""))?;
     let dimensions = dimensions
         .ok_or_else(missing("dimensions", "the length of the model's vectors, dimensions = …"))?;
     let dimensions = within("dimensions", dimensions, 1, MAX_DIMENSIONS)?;
@@ -411,7 +411,9 @@ mod tests {
 
     #[test]
     fn names_are_not_empty_and_vectors_not_endless() {
-        for (right, wrong) in [("\"u\"", "\" \""), ("\"m\"", "\"\""), ("= 8", "= 0"), ("= 8", "= 70000")] {
+        for (right, wrong) in
+            [("\"u\"", "\" \""), ("\"m\"", "\"\""), ("= 8", "= 0"), ("= 8", "= 70000")]
+        {
             assert!(read(&REMOTE.replace(right, wrong)).is_err(), "{wrong}");
         }
     }

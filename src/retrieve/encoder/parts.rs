@@ -32,7 +32,8 @@ pub(super) fn split(document: &Document, prefix: &str, most: usize, fits: Fits) 
     };
     let room = fits(prefix, &content);
     if room >= content.len() {
-        let texts = if content.is_empty() { Vec::new() } else { vec![format!("{prefix}{content}")] };
+        let texts =
+            if content.is_empty() { Vec::new() } else { vec![format!("{prefix}{content}")] };
         return Parts { texts, cut_bytes: 0 };
     }
     let (heading, rest) = content.split_at(heading_end(title, room));
@@ -58,12 +59,7 @@ fn heading_end(title: &str, room: usize) -> usize {
 
 /// Slices of a text, and the rest for which there was no slice left. White
 /// space between two slices is in neither.
-fn slices<'a>(
-    text: &'a str,
-    before: &str,
-    most: usize,
-    fits: Fits,
-) -> (Vec<&'a str>, &'a str) {
+fn slices<'a>(text: &'a str, before: &str, most: usize, fits: Fits) -> (Vec<&'a str>, &'a str) {
     let (mut slices, mut rest) = (Vec::new(), text);
     while !rest.is_empty() && slices.len() < most {
         let fitting = fits(before, rest);
@@ -149,7 +145,10 @@ mod tests {
     #[test_case("", " For two. ", &["For two."]; "a text alone")]
     #[test_case("Tent", "For two.", &["Tent\nFor two."]; "both")]
     fn what_fits_is_one_part(title: &str, text: &str, expected: &[&str]) {
-        assert_eq!(parts(title, text, 4, 30), (expected.iter().map(ToString::to_string).collect(), 0));
+        assert_eq!(
+            parts(title, text, 4, 30),
+            (expected.iter().map(ToString::to_string).collect(), 0)
+        );
     }
 
     #[test]

@@ -225,8 +225,7 @@ mod tests {
         let workers = Workers::start(Threads { all: 3, documents: 2 }, &(Arc::new(length) as _));
         let workers = workers.unwrap();
         let documents = (1..20).map(|n| workers.document("x".repeat(n)));
-        let queries: Vec<_> =
-            (1..20).map(|n| workers.query("x".repeat(n)).unwrap()).collect();
+        let queries: Vec<_> = (1..20).map(|n| workers.query("x".repeat(n)).unwrap()).collect();
         let documents = futures::future::join_all(documents).await;
         let queries = futures::future::join_all(queries).await;
         for (n, (document, query)) in (1..).zip(documents.into_iter().zip(queries)) {

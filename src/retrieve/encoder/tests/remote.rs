@@ -254,7 +254,7 @@ async fn a_failure_is_shared_and_not_kept() {
     assert_eq!(upstream.asked(), [["tent"]]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_deadline_of_one_query_is_not_that_of_another() {
     let upstream = Upstream::holding();
     let encoder = encoder(&upstream, &config());
@@ -271,7 +271,7 @@ async fn the_deadline_of_one_query_is_not_that_of_another() {
     assert_eq!((&mut patient).await.unwrap(), Ok(vec![4.0, 1.0]));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_query_ends_by_its_deadline_and_its_call_with_it() {
     let upstream = Upstream::holding();
     let encoder = encoder(&upstream, &config());
