@@ -3,6 +3,7 @@
 mod ages;
 mod parts;
 mod reload;
+mod upkeep;
 mod watch;
 
 use std::io;
@@ -75,7 +76,8 @@ impl App {
             tracing::warn!("{missing}");
         }
         let parts = build(&loaded)?;
-        let state = HttpState::new(Arc::clone(&parts.gateway), metrics, settings(&loaded.config));
+        let (gateway, documents) = (Arc::clone(&parts.gateway), parts.documents.clone());
+        let state = HttpState::new(gateway, documents, metrics, settings(&loaded.config));
         let wanted = loaded.config.server.listen.0;
         let listen_error = |error| AppError::Listen { address: wanted, error };
         let listener = TcpListener::bind(wanted).await.map_err(listen_error)?;
@@ -127,12 +129,18 @@ impl App {
             tracing::info!("finishing the requests under way");
             state.enter(Phase::Draining);
         };
+        let documents = self.parts.documents.clone();
+        let _upkeep_of_documents =
+            documents.clone().map(|documents| Background::spawn(upkeep::run(documents)));
         let parts = self.parts;
         // Before it says that it listens: the first request waits for nothing.
         let _ = tokio::task::spawn_blocking(move || parts.warm_up()).await;
         state.enter(Phase::Ready);
         tracing::info!(address = %self.address, "listening");
         http::serve(self.listener, http::router(self.state), self.limits, shutdown).await;
+        if let Some(documents) = documents {
+            upkeep::flush(&documents).await;
+        }
         tracing::info!("stopped");
     }
 }

@@ -26,6 +26,8 @@ const CALLS_SIDE_BY_SIDE: usize = 16;
 pub struct Parts {
     /// Serves requests.
     pub gateway: Arc<Gateway>,
+    /// The writing side of its collections, where it has any.
+    pub documents: Option<Arc<Documents>>,
     /// The limit on LLM calls, which a reload may change.
     pub in_flight: InFlight,
     encoder: Arc<dyn Encoder>,
@@ -55,17 +57,20 @@ pub fn build(loaded: &Loaded) -> Result<Parts, AppError> {
     let serving = serving(loaded, &in_flight)?;
     let encoder: Arc<dyn Encoder> = Arc::new(BuiltinEncoder::default());
     let searches = config.pipelines.values().any(|pipeline| !pipeline.collection.is_empty());
-    let retriever: Option<Arc<dyn Retriever>> = if searches {
-        let collections = config.collections.clone();
-        Some(Arc::new(FirstStage::new(engine(config)?, Arc::clone(&encoder), collections)))
-    } else {
-        None
-    };
+    let (mut retriever, mut documents) = (None, None);
+    if searches {
+        let (engine, collections) = (engine(config)?, &config.collections);
+        let first_stage =
+            FirstStage::new(Arc::clone(&engine), Arc::clone(&encoder), collections.clone());
+        retriever = Some(Arc::new(first_stage) as Arc<dyn Retriever>);
+        let writing = Documents::new(engine, Arc::clone(&encoder), collections.clone());
+        documents = Some(Arc::new(writing));
+    }
     let cache = RankingCache::new(&config.cache);
     let parallel = config.limits.llm_max_in_flight.unwrap_or(CALLS_SIDE_BY_SIDE);
     let parallel = parallel.clamp(1, CALLS_SIDE_BY_SIDE);
     let gateway = Gateway::new(serving, retriever, cache, parallel, secret()?);
-    Ok(Parts { gateway: Arc::new(gateway), in_flight, encoder })
+    Ok(Parts { gateway: Arc::new(gateway), documents, in_flight, encoder })
 }
 
 /// The writing side of a configuration's engine.

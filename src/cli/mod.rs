@@ -7,6 +7,7 @@ mod config;
 mod index;
 mod output;
 mod prompts;
+mod remote;
 mod search;
 mod serve;
 
@@ -35,7 +36,7 @@ enum Command {
     Serve(serve::Args),
     /// Index a BEIR folder or a corpus file into a collection
     Index(index::Args),
-    /// Ask one query, without a server
+    /// Ask one query, with or without a server
     Search(search::Args),
     /// Work with prompt files
     Prompts(prompts::Args),

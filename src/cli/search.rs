@@ -1,16 +1,19 @@
-//! `rankgate search`: what the route does, without a server.
+//! `rankgate search`: what the route does, without a server or by one.
 
 use std::num::NonZeroUsize;
 
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::output::{print, print_json, table, tell};
+use super::remote::Remote;
 use super::{Failure, Outcome, Verdict, load, runtime};
 use crate::app;
 use crate::config::ConfigSource;
 use crate::domain::Query;
 use crate::http::SearchAnswer;
-use crate::pipeline::{Answer, Asked, RankedResult, SearchRequest};
+use crate::pipeline::{Asked, SearchRequest};
 use crate::retrieve::Filter;
 
 #[derive(Debug, clap::Args)]
@@ -26,16 +29,44 @@ pub(super) struct Args {
     /// Print the answer as one JSON document
     #[arg(long)]
     json: bool,
+    /// Ask the gateway that runs at this address; no configuration is read
+    /// then
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
 }
 
 pub(super) fn run(source: &ConfigSource, args: Args) -> Outcome {
+    let json = args.json;
+    let answer = match &args.url {
+        Some(url) => runtime()?.block_on(remote(&Remote::new(url)?, &args))?,
+        None => local(source, args)?,
+    };
+    if json {
+        print_json(&answer)?;
+    } else {
+        let shown = Shown::deserialize(&answer)
+            .map_err(|error| Failure(format!("the answer can't be read: {error}")))?;
+        print(&as_table(&shown))?;
+        print(&summary(&shown))?;
+    }
+    Ok(Verdict::Good)
+}
+
+async fn remote(gateway: &Remote, args: &Args) -> Result<Value, Failure> {
+    let mut body = json!({ "query": args.query, "top_n": args.top_n });
+    if let Some(pipeline) = &args.pipeline {
+        body["pipeline"] = json!(pipeline);
+    }
+    Ok(gateway.ask(gateway.http().post(gateway.at(&["v1", "search"])).json(&body)).await?)
+}
+
+fn local(source: &ConfigSource, args: Args) -> Result<Value, Failure> {
     let loaded = load(source, "warn")?;
     let query = Query::new(&args.query)?;
     for missing in app::missing_secrets(&loaded)? {
         tell(&format!("warning: {missing}"));
     }
-    let runtime = runtime()?;
-    let answer = runtime.block_on(async {
+    let answer = runtime()?.block_on(async {
         let gateway = app::build(&loaded)?.gateway;
         let asked = Asked {
             id: uuid::Uuid::now_v7().to_string(),
@@ -51,31 +82,72 @@ pub(super) fn run(source: &ConfigSource, args: Args) -> Outcome {
         let request = SearchRequest { asked, candidates: None, filter: Filter::default() };
         Ok::<_, Failure>(gateway.search(request).await?)
     })?;
-    if args.json {
-        print_json(&SearchAnswer::of(&answer))?;
-    } else {
-        print(&as_table(&answer))?;
-        print(&summary(&answer))?;
-    }
-    Ok(Verdict::Good)
+    // By way of the text: scores of the first stage have fewer digits than a
+    // JSON value would give them.
+    Ok(serde_json::from_str(&serde_json::to_string(&SearchAnswer::of(&answer))?)?)
 }
 
-fn as_table(answer: &Answer) -> String {
+/// What is shown of an answer.
+#[derive(Deserialize)]
+struct Shown {
+    results: Vec<ShownResult>,
+    ranking: Ranking,
+    usage: Usage,
+    timing_ms: Timing,
+}
+
+#[derive(Deserialize)]
+struct ShownResult {
+    id: String,
+    rank: usize,
+    first_stage_rank: usize,
+    relevance_score: f64,
+    document: ShownDocument,
+}
+
+#[derive(Deserialize)]
+struct ShownDocument {
+    title: String,
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct Ranking {
+    status: String,
+    reason: Option<String>,
+    strategy: String,
+    cache: String,
+    calls: u32,
+}
+
+#[derive(Deserialize)]
+struct Usage {
+    input_tokens: u64,
+    output_tokens: u64,
+    cost_usd: f64,
+}
+
+#[derive(Deserialize)]
+struct Timing {
+    total: f64,
+}
+
+fn as_table(answer: &Shown) -> String {
     let mut table = table(&["rank", "moved", "score", "id", "title"]);
     for result in &answer.results {
         table.add_row([
             result.rank.to_string(),
             moved(result),
             format!("{:.3}", result.relevance_score),
-            result.document.id.to_string(),
-            headline(result),
+            plain(&result.id).collect(),
+            headline(&result.document),
         ]);
     }
     table.to_string()
 }
 
 /// How far the ranking moved a document from its first-stage place.
-fn moved(result: &RankedResult) -> String {
+fn moved(result: &ShownResult) -> String {
     let (from, to) = (result.first_stage_rank, result.rank);
     match from.cmp(&to) {
         std::cmp::Ordering::Greater => format!("▲{} (from {from})", from - to),
@@ -84,26 +156,29 @@ fn moved(result: &RankedResult) -> String {
     }
 }
 
-fn headline(result: &RankedResult) -> String {
-    let document = &result.document;
+fn headline(document: &ShownDocument) -> String {
     let text = if document.title.is_empty() { &document.text } else { &document.title };
-    // Control characters of a document don't reach the terminal.
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(80).collect()
+    plain(text).take(80).collect()
 }
 
-fn summary(answer: &Answer) -> String {
+/// Control characters of a document don't reach the terminal.
+fn plain(text: &str) -> impl Iterator<Item = char> {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c })
+}
+
+fn summary(answer: &Shown) -> String {
     let (ranking, usage) = (&answer.ranking, &answer.usage);
-    let status = ranking.outcome.status().as_str();
-    let reason = ranking.outcome.reason().map(|why| format!(" ({why})")).unwrap_or_default();
+    let reason = ranking.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
     format!(
-        "\nstatus {status}{reason}, strategy {}, cache {}, {} calls, {} tokens in, {} out, \
-         ${:.5}, {:.0} ms",
+        "\nstatus {}{reason}, strategy {}, cache {}, {} calls, {} tokens in, {} out, ${:.5}, \
+         {:.0} ms",
+        ranking.status,
         ranking.strategy,
-        ranking.cache.as_str(),
+        ranking.cache,
         ranking.calls,
         usage.input_tokens,
         usage.output_tokens,
         usage.cost_usd,
-        answer.timing.total,
+        answer.timing_ms.total,
     )
 }

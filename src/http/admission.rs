@@ -68,7 +68,11 @@ pub(super) async fn admit(
         "as many requests are under way as this gateway takes: try again later",
     );
     let id = Arrival::of(request.extensions()).id;
-    let mut response = Dialect::of_path(request.uri().path()).error(&error, &id);
+    later(Dialect::of_path(request.uri().path()).error(&error, &id))
+}
+
+/// The answer with the wait that it asks of the client.
+pub(super) fn later(mut response: Response) -> Response {
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after()));
     response
 }

@@ -1,10 +1,12 @@
 //! Every error that a client can see, in one table.
 //!
 //! Use [`ErrorCode::InvalidValue`] for a body that is JSON and asks for
-//! something that can't be, [`ErrorCode::UnknownPipeline`] for a name that
-//! isn't there, and [`ErrorCode::FirstStage`] for a search whose first stage
-//! gave nothing. An LLM's failure is none of these: it is part of an answer.
-//! What went wrong inside is for the log; a client is told what it can do.
+//! something that can't be, [`ErrorCode::UnknownPipeline`] or
+//! [`ErrorCode::UnknownCollection`] for a name that isn't there,
+//! [`ErrorCode::FirstStage`] for a search whose first stage gave nothing, and
+//! [`ErrorCode::Storage`] for a collection that can't be written or read now.
+//! An LLM's failure is none of these: it is part of an answer. What went wrong
+//! inside is for the log; a client is told what it can do.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -12,7 +14,7 @@ use problem_details::ProblemDetails;
 use serde::Serialize;
 
 use crate::pipeline::RequestError;
-use crate::retrieve::RetrieveError;
+use crate::retrieve::{EncodeError, EngineError, RetrieveError, WriteError};
 
 /// What went wrong, as clients and metrics name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +24,10 @@ pub(super) enum ErrorCode {
     IncompleteBody,
     NotFound,
     UnknownPipeline,
+    UnknownCollection,
     MethodNotAllowed,
     SlowBody,
+    OtherSettings,
     BodyTooLarge,
     UnsupportedMediaType,
     InvalidValue,
@@ -31,6 +35,7 @@ pub(super) enum ErrorCode {
     TooManyRequests,
     Internal,
     FirstStage,
+    Storage,
 }
 
 impl ErrorCode {
@@ -47,10 +52,16 @@ impl ErrorCode {
             Self::UnknownPipeline => {
                 (S::NOT_FOUND, "unknown_pipeline", "There is no such pipeline")
             }
+            Self::UnknownCollection => {
+                (S::NOT_FOUND, "unknown_collection", "There is no such collection")
+            }
             Self::MethodNotAllowed => {
                 (S::METHOD_NOT_ALLOWED, "method_not_allowed", "The route has another method")
             }
             Self::SlowBody => (S::REQUEST_TIMEOUT, "slow_body", "The body took too long"),
+            Self::OtherSettings => {
+                (S::CONFLICT, "other_settings", "The collection was made with other settings")
+            }
             Self::BodyTooLarge => (S::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large"),
             Self::UnsupportedMediaType => {
                 (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is not JSON")
@@ -67,6 +78,9 @@ impl ErrorCode {
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The gateway has a fault"),
             Self::FirstStage => {
                 (S::SERVICE_UNAVAILABLE, "first_stage", "The first stage gave no candidates")
+            }
+            Self::Storage => {
+                (S::SERVICE_UNAVAILABLE, "storage", "The collection can't be used now")
             }
         }
     }
@@ -118,19 +132,52 @@ impl ApiError {
 
     /// RFC 9457.
     pub fn problem(&self, request_id: &str) -> Response {
+        self.problem_with(request_id, &())
+    }
+
+    /// The same with more members.
+    pub fn problem_with<M: Serialize>(&self, request_id: &str, more: &M) -> Response {
         #[derive(Serialize)]
-        struct Extensions<'a> {
+        struct Extensions<'a, M> {
             code: &'static str,
             #[serde(skip_serializing_if = "Option::is_none")]
             field: Option<&'a str>,
             request_id: &'a str,
+            #[serde(flatten)]
+            more: &'a M,
         }
         let (status, code, title) = self.code.row();
         let problem = ProblemDetails::new().with_status(status).with_title(title);
         problem
             .with_detail(self.detail.as_str())
-            .with_extensions(Extensions { code, field: self.field.as_deref(), request_id })
+            .with_extensions(Extensions { code, field: self.field.as_deref(), request_id, more })
             .into_response()
+    }
+}
+
+impl From<WriteError> for ApiError {
+    fn from(error: WriteError) -> Self {
+        let text = error.to_string();
+        match error {
+            WriteError::Engine(EngineError::NoCollection(_)) => {
+                Self::new(ErrorCode::UnknownCollection, text)
+            }
+            WriteError::Engine(EngineError::InvalidName(_)) => Self::invalid("name", text),
+            // What to do about these stands in the text.
+            WriteError::Engine(
+                EngineError::OtherModel { .. }
+                | EngineError::OtherLanguage { .. }
+                | EngineError::OtherShape { .. },
+            ) => Self::new(ErrorCode::OtherSettings, text),
+            WriteError::Engine(EngineError::Deadline(_))
+            | WriteError::Encode(EncodeError::Deadline | EncodeError::Overloaded) => {
+                Self::new(ErrorCode::Storage, text)
+            }
+            WriteError::Engine(_) | WriteError::Encode(_) | WriteError::Analyzer(_) => {
+                tracing::error!(error = text, "a collection can't be used");
+                Self::new(ErrorCode::Storage, "the collection can't be used now: the log has more")
+            }
+        }
     }
 }
 

@@ -19,6 +19,8 @@ mod router;
 mod routes;
 mod serve;
 mod state;
+mod upload;
+mod uploads;
 
 pub use router::router;
 pub use routes::SearchAnswer;

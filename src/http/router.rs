@@ -1,7 +1,7 @@
 //! All routes.
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use super::dialects::{CohereV2, RerankV1, rerank};
 use super::state::HttpState;
@@ -24,6 +24,12 @@ pub fn router(state: HttpState) -> Router {
     let plain = Router::new()
         .route("/v1/pipelines", get(routes::pipelines))
         .route("/v1/prompts", get(routes::prompts))
+        .route("/v1/collections/{name}", get(routes::collection))
+        .route(
+            "/v1/collections/{name}/documents",
+            post(routes::store_documents).get(routes::document_ids),
+        )
+        .route("/v1/collections/{name}/documents/{id}", delete(routes::delete_document))
         .route("/healthz", get(routes::healthz))
         .route("/readyz", get(routes::readyz))
         .route("/metrics", get(routes::metrics));

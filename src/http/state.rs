@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::admission::Admission;
+use super::uploads::Uploads;
 use crate::pipeline::Gateway;
+use crate::retrieve::Documents;
 
 /// Shared by all requests; cheap to clone.
 #[derive(Clone)]
@@ -14,8 +16,10 @@ pub struct HttpState(Arc<Shared>);
 
 struct Shared {
     gateway: Arc<Gateway>,
+    documents: Option<Arc<Documents>>,
     metrics: PrometheusHandle,
     admission: Admission,
+    uploads: Uploads,
     max_body: AtomicUsize,
     phase: AtomicU8,
 }
@@ -41,13 +45,21 @@ pub enum Phase {
 }
 
 impl HttpState {
-    /// The state of a gateway that is starting.
+    /// The state of a gateway that is starting. `documents` is the writing
+    /// side of its collections, where it has any.
     #[must_use]
-    pub fn new(gateway: Arc<Gateway>, metrics: PrometheusHandle, settings: HttpSettings) -> Self {
+    pub fn new(
+        gateway: Arc<Gateway>,
+        documents: Option<Arc<Documents>>,
+        metrics: PrometheusHandle,
+        settings: HttpSettings,
+    ) -> Self {
         let state = Self(Arc::new(Shared {
             gateway,
+            documents,
             metrics,
             admission: Admission::default(),
+            uploads: Uploads::default(),
             max_body: AtomicUsize::new(0),
             phase: AtomicU8::new(Phase::Starting as u8),
         }));
@@ -80,6 +92,14 @@ impl HttpState {
     #[must_use]
     pub fn gateway(&self) -> &Gateway {
         &self.0.gateway
+    }
+
+    pub(super) fn documents(&self) -> Option<&Arc<Documents>> {
+        self.0.documents.as_ref()
+    }
+
+    pub(super) fn uploads(&self) -> &Uploads {
+        &self.0.uploads
     }
 
     pub(super) fn metrics(&self) -> &PrometheusHandle {

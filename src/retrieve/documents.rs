@@ -1,16 +1,27 @@
 //! The writing side of a collection: embeds what is new and stores it.
 
+mod listing;
+mod live;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use uuid::Uuid;
 
+use self::shared::Shared;
 use super::analyzer::{Analyzer, Bm25Params, InvalidAnalyzer, TermCounter};
 use super::engine::{Collection, Engine, Fingerprint, Point};
 use super::manifest::{Manifest, State};
-use super::{CollectionConfig, EncodeError, Encoder, EngineError, point_id};
+use super::{CollectionConfig, EncodeError, Encoder, EngineError, Language, point_id};
 use crate::domain::{Deadline, DocId, Document};
+
+pub use self::listing::CollectionInfo;
+pub use self::live::LiveWriter;
 
 /// Points deleted at a time.
 const DELETE_BATCH: usize = 1000;
@@ -27,6 +38,8 @@ pub struct Documents {
     engine: Arc<dyn Engine>,
     encoder: Arc<dyn Encoder>,
     configs: BTreeMap<String, CollectionConfig>,
+    /// By collection.
+    shared: Mutex<BTreeMap<String, Arc<Shared>>>,
 }
 
 /// Why documents were not written. What was stored before stays.
@@ -63,12 +76,22 @@ impl Documents {
         encoder: Arc<dyn Encoder>,
         configs: BTreeMap<String, CollectionConfig>,
     ) -> Self {
-        Self { engine, encoder, configs }
+        Self { engine, encoder, configs, shared: Mutex::default() }
     }
 
     /// Settings of a collection.
     pub(super) fn config(&self, name: &str) -> CollectionConfig {
         self.configs.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The language that a collection's terms are read in by its settings.
+    #[must_use]
+    pub fn language(&self, name: &str) -> Language {
+        self.config(name).language
+    }
+
+    fn shared(&self, name: &str) -> Arc<Shared> {
+        Arc::clone(lock(&self.shared).entry(name.to_owned()).or_default())
     }
 
     /// A writer to a collection that exists.
@@ -80,7 +103,7 @@ impl Documents {
         let collection = self.engine.open(name, patience()).await?;
         let config = self.config(name);
         super::first_stage::check_same(&*collection, &config, self.encoder.model())?;
-        Writer::new(collection, Arc::clone(&self.encoder))
+        Writer::new(collection, Arc::clone(&self.encoder), self.shared(name))
     }
 
     /// A writer to a collection, which is made if it doesn't exist.
@@ -106,7 +129,7 @@ impl Documents {
             let adopted = Manifest { bm25: params, ..Manifest::clone(&stored) };
             collection.set_manifest(adopted, patience()).await?;
         }
-        Writer::new(collection, Arc::clone(&self.encoder))
+        Writer::new(collection, Arc::clone(&self.encoder), self.shared(name))
     }
 
     /// Average length in terms of these documents, as a collection of this
@@ -126,13 +149,18 @@ pub struct Writer {
     collection: Arc<dyn Collection>,
     encoder: Arc<dyn Encoder>,
     analyzer: Analyzer,
+    shared: Arc<Shared>,
 }
 
 impl Writer {
-    fn new(collection: Arc<dyn Collection>, encoder: Arc<dyn Encoder>) -> Result<Self, WriteError> {
+    fn new(
+        collection: Arc<dyn Collection>,
+        encoder: Arc<dyn Encoder>,
+        shared: Arc<Shared>,
+    ) -> Result<Self, WriteError> {
         let manifest = collection.manifest();
         let analyzer = Analyzer::new(manifest.language, manifest.bm25)?;
-        Ok(Self { collection, encoder, analyzer })
+        Ok(Self { collection, encoder, analyzer, shared })
     }
 
     /// Average length that the collection's BM25 vectors are made with.
@@ -174,6 +202,7 @@ impl Writer {
         for document in documents {
             by_id.insert(point_id(&document.id), document);
         }
+        let _place = self.shared.enter(by_id.keys().copied().collect()).await;
         let stored =
             self.collection.fingerprints(by_id.keys().copied().collect(), patience()).await?;
         let total = by_id.len();
@@ -211,6 +240,7 @@ impl Writer {
             })
             .collect();
         self.collection.upsert(points, patience()).await?;
+        self.shared.note(written.stored);
         Ok(written)
     }
 
@@ -220,10 +250,12 @@ impl Writer {
     /// When the engine fails.
     pub async fn delete(&self, id: &DocId) -> Result<bool, WriteError> {
         let id = point_id(id);
+        let _place = self.shared.enter(vec![id]).await;
         if self.collection.fingerprints(vec![id], patience()).await?.is_empty() {
             return Ok(false);
         }
         self.collection.delete(vec![id], patience()).await?;
+        self.shared.note(1);
         Ok(true)
     }
 
@@ -245,6 +277,7 @@ impl Writer {
         }
         for batch in others.chunks(DELETE_BATCH) {
             self.collection.delete(batch.to_vec(), patience()).await?;
+            self.shared.note(batch.len());
         }
         Ok(others.len())
     }
@@ -275,6 +308,10 @@ impl Writer {
         self.flush().await?;
         self.set_state(State::Ready).await
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn patience() -> Deadline {

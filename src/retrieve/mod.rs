@@ -30,7 +30,7 @@ mod transfer;
 pub use analyzer::{Bm25Params, InvalidAnalyzer};
 pub use bm25::LocalBm25;
 pub use config::{CollectionConfig, EngineKind, IndexType, Language, NotBuilt, RetrievalConfig};
-pub use documents::{Documents, WriteError, Writer, Written};
+pub use documents::{CollectionInfo, Documents, LiveWriter, WriteError, Writer, Written};
 pub use embedded::EmbeddedEngine;
 pub use encoder::{
     BuiltinEncoder, BuiltinEncoderConfig, EmbeddingCalls, EmbeddingConfig, EmbeddingModel,
@@ -43,7 +43,11 @@ pub use error::EngineError;
 pub use filter::{Condition, Filter, InvalidFilter, Range};
 pub use first_stage::FirstStage;
 pub use freshness::Freshness;
-pub use index::{BadLine, Drift, IndexError, IndexJob, IndexReport, LineProblem, Progress, index};
+pub use index::{
+    BadLine, BatchSize, CorpusLine, Drift, IndexError, IndexJob, IndexReport, LineProblem,
+    LineSplitter, MAX_LINE, Progress, RawLine, Taken, Target, TargetCollection, TargetResult,
+    Totals, index,
+};
 pub use manifest::{Manifest, State};
 pub use point::{UPDATED_AT, point_id};
 pub use retriever::{RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever};

@@ -5,6 +5,8 @@
 
 mod app;
 mod connections;
+mod embeddings;
+mod fake_embeddings;
 mod fake_llm;
 mod faults;
 mod lists;

@@ -1,10 +1,14 @@
 //! One file for each thing that can be asked for natively.
 
+mod collections;
+mod documents;
 mod lists;
 mod nothing;
 mod probes;
 mod search;
 
+pub(super) use collections::collection;
+pub(super) use documents::{delete_document, document_ids, store_documents};
 pub(super) use lists::{pipelines, prompts};
 pub(super) use nothing::{method_not_allowed, not_found};
 pub(super) use probes::{healthz, metrics, readyz};

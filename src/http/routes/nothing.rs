@@ -19,8 +19,19 @@ pub(in crate::http) async fn not_found(arrival: Arrival, request: Request) -> Re
 
 /// 405.
 pub(in crate::http) async fn method_not_allowed(arrival: Arrival, request: Request) -> Response {
-    let wanted = if request.method() == Method::POST { "GET" } else { "POST" };
-    let detail = format!("this route takes {wanted}");
+    let path = request.uri().path();
+    let detail = format!("this route takes {}", methods(path, request.method()));
     let error = ApiError::new(ErrorCode::MethodNotAllowed, detail);
-    Dialect::of_path(request.uri().path()).error(&error, &arrival.id)
+    Dialect::of_path(path).error(&error, &arrival.id)
+}
+
+/// What a route takes that doesn't take `refused`.
+fn methods(path: &str, refused: &Method) -> &'static str {
+    match path.strip_prefix("/v1/collections/").map(|below| below.split('/').count()) {
+        Some(1) => "GET",
+        Some(2) => "POST and GET",
+        Some(_) => "DELETE",
+        None if *refused == Method::POST => "GET",
+        None => "POST",
+    }
 }

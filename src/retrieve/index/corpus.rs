@@ -1,17 +1,13 @@
-//! Corpus files, read line by line.
+//! Corpus files and what their lines hold.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::lines::RawLine;
 use super::{IndexError, LineProblem};
 use crate::domain::{DocId, Document};
-
-/// Longest line that is read, in bytes.
-pub(super) const MAX_LINE: usize = 4 << 20;
 
 /// File of documents in a BEIR folder.
 const CORPUS: &str = "corpus.jsonl";
@@ -34,13 +30,36 @@ pub(super) fn locate(data: &Path) -> Result<PathBuf, IndexError> {
     })
 }
 
-/// Reads one line of a corpus into a document.
-///
-/// # Errors
-/// When the line isn't a document, with the reason.
-pub(super) fn parse(line: &[u8]) -> Result<Document, LineProblem> {
-    let line: Line = serde_json::from_slice(line)
-        .map_err(|error| LineProblem::NotADocument(without_position(&error)))?;
+impl RawLine<'_> {
+    /// Length of its text in bytes; 0 where it was passed over.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::TooLong => 0,
+        }
+    }
+
+    /// The document on the line.
+    ///
+    /// # Errors
+    /// When the line isn't a document, with the reason, which holds nothing of
+    /// the line's text.
+    pub fn parse(self) -> Result<Document, LineProblem> {
+        match self {
+            Self::Text(text) => parse(text),
+            Self::TooLong => Err(LineProblem::TooLong),
+        }
+    }
+}
+
+fn parse(line: &[u8]) -> Result<Document, LineProblem> {
+    // serde would also take an array, field by field.
+    if line.first() == Some(&b'[') {
+        return Err(LineProblem::NotADocument("it is an array, not an object".into()));
+    }
+    let line: Line =
+        serde_json::from_slice(line).map_err(|error| LineProblem::NotADocument(plain(&error)))?;
     let id = match line.id {
         Id::Text(text) => text,
         Id::Number(number) => number.to_string(),
@@ -76,92 +95,23 @@ enum Id {
     Number(i64),
 }
 
-/// The parser's message without its "at line 1 column 7": the line is always
-/// the first, and the file's line number is reported beside it.
-fn without_position(error: &serde_json::Error) -> String {
+/// The parser's message without its "at line 1 column 7", since the line is
+/// always the first and its number is reported beside it, and without the
+/// value that it may quote.
+fn plain(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    let suffix = format!(" at line {} column {}", error.line(), error.column());
-    match message.strip_suffix(&suffix) {
-        Some(message) => format!("{message} (column {})", error.column()),
-        None => message,
-    }
-}
-
-/// Lines of a file, each with its number from 1, in bounded memory.
-pub(super) struct Lines {
-    path: PathBuf,
-    reader: BufReader<File>,
-    number: u64,
-    line: Vec<u8>,
-}
-
-/// One line as it stands in the file.
-pub(super) enum RawLine<'a> {
-    /// Without its line break; not blank.
-    Text(&'a [u8]),
-    /// More than [`MAX_LINE`] bytes, passed over.
-    TooLong,
-}
-
-impl Lines {
-    pub(super) fn open(path: &Path) -> Result<Self, IndexError> {
-        let file = File::open(path).map_err(|error| read_error(path, &error))?;
-        Ok(Self {
-            path: path.to_owned(),
-            reader: BufReader::with_capacity(1 << 18, file),
-            number: 0,
-            line: Vec::new(),
-        })
-    }
-
-    /// The next line that isn't blank, with its number and the bytes of the
-    /// file that were read for it.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, u64, RawLine<'_>)>, IndexError> {
-        let mut bytes = 0;
-        loop {
-            self.line.clear();
-            self.number += 1;
-            let read = self.fill()?;
-            bytes += read;
-            if read == 0 {
-                return Ok(None);
-            }
-            if self.line.len() > MAX_LINE {
-                bytes += self.skip_rest()?;
-                return Ok(Some((self.number, bytes, RawLine::TooLong)));
-            }
-            // A byte order mark is no part of the first document.
-            if self.number == 1 && self.line.starts_with(b"\xef\xbb\xbf") {
-                self.line.drain(..3);
-            }
-            if !self.line.trim_ascii().is_empty() {
-                return Ok(Some((self.number, bytes, RawLine::Text(self.line.trim_ascii()))));
-            }
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let (message, place) = match message.strip_suffix(&position) {
+        Some(message) => (message, format!(" (column {})", error.column())),
+        None => (message.as_str(), String::new()),
+    };
+    let quoted = message.find('"').zip(message.rfind(", expected "));
+    match quoted {
+        Some((start, end)) if start < end => {
+            format!("{}{}{place}", message[..start].trim_end(), &message[end..])
         }
+        _ => format!("{message}{place}"),
     }
-
-    fn fill(&mut self) -> Result<u64, IndexError> {
-        // One more than allowed, so that a line of exactly the limit and its
-        // line break fit.
-        let mut part = (&mut self.reader).take(MAX_LINE as u64 + 1);
-        let read = part.read_until(b'\n', &mut self.line);
-        let read = read.map_err(|error| read_error(&self.path, &error))?;
-        if self.line.last() == Some(&b'\n') {
-            self.line.pop();
-        }
-        Ok(read as u64)
-    }
-
-    fn skip_rest(&mut self) -> Result<u64, IndexError> {
-        self.reader
-            .skip_until(b'\n')
-            .map(|n| n as u64)
-            .map_err(|error| read_error(&self.path, &error))
-    }
-}
-
-fn read_error(path: &Path, error: &std::io::Error) -> IndexError {
-    IndexError::Data { path: path.to_owned(), problem: error.to_string() }
 }
 
 #[cfg(test)]
@@ -190,54 +140,20 @@ mod tests {
             (r#"{"_id": "", "text": "x"}"#, "id is empty"),
             (r#"{"_id": "a\nb", "text": "x"}"#, "control character"),
             (r#"{"_id": "a", "text": "x", "metadata": [1]}"#, "expected a map"),
+            (
+                r#"{"_id": "a", "text": "x", "metadata": "a \"private, expected \" text"}"#,
+                "invalid type: string, expected a map (column",
+            ),
             (r#"{"_id": "a", "title": " ", "text": "\n"}"#, "both empty"),
-            ("[1, 2]", "invalid"),
+            (r#"["a", "title", "text", {}]"#, "an array"),
             ("plain text", "expected value"),
         ];
         for (line, reason) in cases {
             let problem = parse(line.as_bytes()).unwrap_err().to_string();
             assert!(problem.contains(reason), "{problem}");
             assert!(!problem.contains("line 1"), "{problem}");
+            assert!(!problem.contains("private"), "{problem}");
         }
-    }
-
-    fn numbered(contents: &[u8]) -> Vec<(u64, Option<Vec<u8>>)> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("c.jsonl");
-        std::fs::write(&path, contents).unwrap();
-        let mut lines = Lines::open(&path).unwrap();
-        let (mut found, mut total) = (Vec::new(), 0);
-        while let Some((number, bytes, line)) = lines.next().unwrap() {
-            total += bytes;
-            found.push((
-                number,
-                match line {
-                    RawLine::Text(text) => Some(text.to_vec()),
-                    RawLine::TooLong => None,
-                },
-            ));
-        }
-        assert!(total <= contents.len() as u64);
-        found
-    }
-
-    #[test]
-    fn numbers_count_blank_lines_and_a_last_line_needs_no_break() {
-        let lines = numbered(b"\xef\xbb\xbfone\r\n\n  \ntwo");
-        assert_eq!(lines, [(1, Some(b"one".to_vec())), (4, Some(b"two".to_vec()))]);
-    }
-
-    #[test]
-    fn a_line_over_the_limit_is_passed_over_and_reading_goes_on() {
-        let mut contents = vec![b'x'; MAX_LINE];
-        contents.extend_from_slice(b"\n");
-        contents.extend(vec![b'y'; 3 * MAX_LINE]);
-        contents.extend_from_slice(b"\nlast\n");
-        let lines = numbered(&contents);
-        assert_eq!(lines[0], (1, Some(vec![b'x'; MAX_LINE])));
-        assert_eq!(lines[1], (2, None));
-        assert_eq!(lines[2], (3, Some(b"last".to_vec())));
-        assert_eq!(lines.len(), 3);
     }
 
     #[test]

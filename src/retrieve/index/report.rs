@@ -1,15 +1,16 @@
 //! What indexing tells while it runs and when it is done.
 
+use super::Taken;
 use crate::domain::InvalidDocId;
 
 /// Bad lines that a report keeps; all of them are told as they are found.
-pub(super) const KEPT_BAD_LINES: usize = 1000;
+const KEPT_BAD_LINES: usize = 1000;
 
 /// Drift of the average length from which it is worth telling.
 const TOLERATED_DRIFT: f64 = 0.2;
 
 /// Told as indexing goes on. Every method does nothing by default.
-pub trait Progress {
+pub trait Progress: Sync {
     /// A line can't be indexed.
     fn bad_line(&self, _line: &BadLine) {}
 
@@ -49,8 +50,11 @@ pub enum LineProblem {
     #[error("title and text are both empty: there is nothing to find it by")]
     NothingToFind,
     /// More bytes than are read.
-    #[error("the line is longer than {} MiB", super::corpus::MAX_LINE >> 20)]
+    #[error("the line is longer than {} MiB", super::lines::MAX_LINE >> 20)]
     TooLong,
+    /// The gateway that it was sent to doesn't take it.
+    #[error("the gateway refuses it: {0}")]
+    Refused(String),
     /// The id was there before.
     #[error("the id is that of line {first} already, which was kept")]
     Duplicate {
@@ -66,6 +70,8 @@ pub struct IndexReport {
     pub stored: u64,
     /// Documents that were there already, word for word.
     pub unchanged: u64,
+    /// Of the stored ones, those with text that no embedding holds.
+    pub cut: u64,
     /// Documents that were removed because the data doesn't hold them.
     pub pruned: u64,
     /// Number of lines that were left out.
@@ -78,6 +84,30 @@ pub struct IndexReport {
     pub documents: u64,
     /// Set where the collection's average length no longer fits its data.
     pub drift: Option<Drift>,
+}
+
+impl IndexReport {
+    /// Counts a bad line and tells of it.
+    pub(super) fn tell(&mut self, line: BadLine, progress: &dyn Progress) {
+        progress.bad_line(&line);
+        self.bad_lines += 1;
+        if self.first_bad_lines.len() < KEPT_BAD_LINES {
+            self.first_bad_lines.push(line);
+        }
+    }
+
+    /// Counts what became of a batch.
+    pub(super) fn add(&mut self, taken: Taken, progress: &dyn Progress) {
+        self.stored += taken.stored;
+        self.unchanged += taken.unchanged;
+        self.cut += taken.cut;
+        // Some may have been refused without being named.
+        let unnamed = taken.refused.saturating_sub(taken.first_refused.len() as u64);
+        for line in taken.first_refused {
+            self.tell(line, progress);
+        }
+        self.bad_lines += unnamed;
+    }
 }
 
 /// The average document length has moved since the collection was made, and

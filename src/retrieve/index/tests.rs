@@ -5,16 +5,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::domain::Deadline;
 use crate::retrieve::encoder::StubEncoder;
-use crate::retrieve::{EmbeddedEngine, Encoder, Engine, State};
+use crate::retrieve::{Documents, EmbeddedEngine, State};
 
 const NAME: &str = "docs";
 
 struct Setup {
     folder: tempfile::TempDir,
     encoder: Arc<StubEncoder>,
-    engine: Arc<EmbeddedEngine>,
     documents: Documents,
 }
 
@@ -22,15 +20,15 @@ impl Setup {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let encoder = Arc::new(StubEncoder::new("1"));
-        let (engine, documents) = open(folder.path(), &encoder);
-        Self { folder, encoder, engine, documents }
+        let documents = open(folder.path(), &encoder);
+        Self { folder, encoder, documents }
     }
 
-    fn index(&self, lines: &str, prune: bool) -> IndexReport {
-        self.try_index(lines, prune, &()).unwrap()
+    async fn index(&self, lines: &str, prune: bool) -> IndexReport {
+        self.try_index(lines, prune, &()).await.unwrap()
     }
 
-    fn try_index(
+    async fn try_index(
         &self,
         lines: &str,
         prune: bool,
@@ -39,34 +37,21 @@ impl Setup {
         let data = self.folder.path().join("corpus.jsonl");
         std::fs::write(&data, lines).unwrap();
         let job = IndexJob { collection: NAME.into(), data, prune };
-        wait(index(&self.documents, &job, progress))
+        index(&self.documents, &job, progress).await
     }
 
-    fn writer(&self) -> Writer {
-        wait(self.documents.writer(NAME)).unwrap()
+    async fn stored(&self) -> usize {
+        self.documents.info(NAME).await.unwrap().documents
     }
 
-    fn stored(&self) -> usize {
-        wait(self.writer().documents_stored()).unwrap()
-    }
-
-    fn state(&self) -> State {
-        let deadline = Deadline::after(Duration::from_mins(1));
-        wait(self.engine.open(NAME, deadline)).unwrap().manifest().state
+    async fn state(&self) -> State {
+        self.documents.info(NAME).await.unwrap().state
     }
 }
 
-fn open(folder: &Path, encoder: &Arc<StubEncoder>) -> (Arc<EmbeddedEngine>, Documents) {
-    let engine = Arc::new(EmbeddedEngine::open(folder.join("data"), BTreeMap::new()).unwrap());
-    let encoder = Arc::clone(encoder) as Arc<dyn Encoder>;
-    let documents =
-        Documents::new(Arc::clone(&engine) as Arc<dyn Engine>, encoder, BTreeMap::new());
-    (engine, documents)
-}
-
-/// Runs a future to its end.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+fn open(folder: &Path, encoder: &Arc<StubEncoder>) -> Documents {
+    let engine = EmbeddedEngine::open(folder.join("data"), BTreeMap::new()).unwrap();
+    Documents::new(Arc::new(engine), Arc::clone(encoder) as _, BTreeMap::new())
 }
 
 fn line(id: &str, text: &str) -> String {
@@ -77,40 +62,41 @@ fn lines(range: std::ops::Range<usize>) -> String {
     range.map(|n| line(&format!("doc ü{n}"), &format!("words of number {n}"))).collect()
 }
 
-#[test]
-fn a_second_run_stores_nothing_and_a_changed_document_only_itself() {
+#[tokio::test]
+async fn a_second_run_stores_nothing_and_a_changed_document_only_itself() {
     let setup = Setup::new();
     // More than a batch.
-    let first = setup.index(&lines(0..300), false);
+    let first = setup.index(&lines(0..300), false).await;
     assert_eq!((first.stored, first.unchanged, first.documents), (300, 0, 300));
     assert_eq!(setup.encoder.documents_encoded(), 300);
 
-    let second = setup.index(&lines(0..300), false);
+    let second = setup.index(&lines(0..300), false).await;
     assert_eq!((second.stored, second.unchanged, second.documents), (0, 300, 300));
     assert_eq!(setup.encoder.documents_encoded(), 300);
 
-    let changed = setup.index(&(lines(0..299) + &line("doc ü299", "other words here now")), false);
+    let changed =
+        setup.index(&(lines(0..299) + &line("doc ü299", "other words here now")), false).await;
     assert_eq!((changed.stored, changed.unchanged, changed.documents), (1, 299, 300));
     assert_eq!(setup.encoder.documents_encoded(), 301);
 }
 
-#[test]
-fn an_interrupted_job_goes_on_where_it_was() {
+#[tokio::test]
+async fn an_interrupted_job_goes_on_where_it_was() {
     let setup = Setup::new();
-    let writer = wait(setup.documents.writer_or_new(NAME, 5.0)).unwrap();
-    wait(writer.begin()).unwrap();
-    let stored = parse(lines(3..4).trim_end().as_bytes()).unwrap();
-    wait(writer.write(vec![stored])).unwrap();
+    let writer = setup.documents.writer_or_new(NAME, 5.0).await.unwrap();
+    writer.begin().await.unwrap();
+    let stored = RawLine::Text(lines(3..4).trim_end().as_bytes()).parse().unwrap();
+    writer.write(vec![stored]).await.unwrap();
     drop(writer);
-    let Setup { folder, encoder, engine, documents } = setup;
-    drop((engine, documents));
+    let Setup { folder, encoder, documents } = setup;
+    drop(documents);
 
-    let (engine, documents) = open(folder.path(), &encoder);
-    let setup = Setup { folder, encoder, engine, documents };
-    assert_eq!(setup.state(), State::Indexing);
-    let report = setup.index(&lines(0..10), false);
+    let documents = open(folder.path(), &encoder);
+    let setup = Setup { folder, encoder, documents };
+    assert_eq!(setup.state().await, State::Indexing);
+    let report = setup.index(&lines(0..10), false).await;
     assert_eq!((report.stored, report.unchanged), (9, 1));
-    assert_eq!(setup.state(), State::Ready);
+    assert_eq!(setup.state().await, State::Ready);
 }
 
 /// Keeps what it is told.
@@ -130,8 +116,8 @@ impl Progress for Told {
     }
 }
 
-#[test]
-fn each_bad_line_is_told_by_number_and_the_rest_is_stored() {
+#[tokio::test]
+async fn each_bad_line_is_told_by_number_and_the_rest_is_stored() {
     let setup = Setup::new();
     let text = [
         line("a", "one"),
@@ -143,7 +129,7 @@ fn each_bad_line_is_told_by_number_and_the_rest_is_stored() {
     ]
     .concat();
     let told = Told::default();
-    let report = setup.try_index(&text, false, &told).unwrap();
+    let report = setup.try_index(&text, false, &told).await.unwrap();
     assert_eq!((report.stored, report.bad_lines, report.documents), (2, 3, 2));
     let told_lines = told.bad.into_inner().unwrap();
     assert_eq!(report.first_bad_lines, told_lines);
@@ -157,76 +143,78 @@ fn each_bad_line_is_told_by_number_and_the_rest_is_stored() {
     assert_eq!(told.indexed.into_inner().unwrap(), [(2, 2)]);
 }
 
-#[test]
-fn pruning_removes_what_the_data_lacks_and_never_after_bad_lines() {
+#[tokio::test]
+async fn pruning_removes_what_the_data_lacks_and_never_after_bad_lines() {
     let setup = Setup::new();
-    setup.index(&lines(0..10), false);
-    let kept = setup.index(&lines(5..8), false);
-    assert_eq!((kept.pruned, setup.stored()), (0, 10));
+    setup.index(&lines(0..10), false).await;
+    let kept = setup.index(&lines(5..8), false).await;
+    assert_eq!((kept.pruned, setup.stored().await), (0, 10));
 
-    let refused = setup.index(&(lines(5..8) + "broken\n"), true);
+    let refused = setup.index(&(lines(5..8) + "broken\n"), true).await;
     assert!(refused.prune_refused.unwrap().contains("1 bad lines"));
-    assert_eq!(setup.stored(), 10);
-    let refused = setup.index("", true);
+    assert_eq!(setup.stored().await, 10);
+    let refused = setup.index("", true).await;
     assert!(refused.prune_refused.unwrap().contains("everything"));
-    assert_eq!(setup.stored(), 10);
+    assert_eq!(setup.stored().await, 10);
 
-    let pruned = setup.index(&lines(5..8), true);
+    let pruned = setup.index(&lines(5..8), true).await;
     assert_eq!((pruned.pruned, pruned.documents, pruned.prune_refused), (7, 3, None));
-    assert_eq!(setup.stored(), 3);
+    assert_eq!(setup.stored().await, 3);
 }
 
-#[test]
-fn the_average_length_is_measured_first_and_its_drift_is_told() {
+#[tokio::test]
+async fn the_average_length_is_measured_first_and_its_drift_is_told() {
     let setup = Setup::new();
-    let short = setup.index(&line("a", "three more words"), false);
+    let short = setup.index(&line("a", "three more words"), false).await;
     assert_eq!(short.drift, None);
     // The title counts too, and "more" is a stop word.
-    let stored = setup.writer().average_length();
+    let stored = setup.documents.info(NAME).await.unwrap().average_length;
     assert_eq!(stored.to_bits(), 3.0_f64.to_bits());
 
-    let long = setup.index(&line("b", &"word ".repeat(50)), false);
+    let long = setup.index(&line("b", &"word ".repeat(50)), false).await;
     assert_eq!(long.drift, Some(Drift { stored: 3.0, measured: 51.0 }));
-    assert_eq!(setup.index("", false).drift, None);
+    assert_eq!(setup.index("", false).await.drift, None);
 }
 
-#[test]
-fn a_file_that_is_not_there_makes_no_collection() {
+#[tokio::test]
+async fn a_file_that_is_not_there_makes_no_collection() {
     let setup = Setup::new();
     let job = IndexJob {
         collection: NAME.into(),
         data: setup.folder.path().join("nothing"),
         prune: false,
     };
-    assert!(matches!(wait(index(&setup.documents, &job, &())), Err(IndexError::Data { .. })));
-    assert!(setup.engine.list_collections().unwrap().is_empty());
+    let error = index(&setup.documents, &job, &()).await.unwrap_err();
+    assert!(matches!(error, IndexError::Data { .. }), "{error}");
+    let error = setup.documents.info(NAME).await.unwrap_err();
+    assert!(matches!(error, WriteError::Engine(EngineError::NoCollection(_))), "{error}");
 }
 
-#[test]
-fn a_name_that_can_not_be_is_refused_before_anything_is_read() {
+#[tokio::test]
+async fn a_name_that_can_not_be_is_refused_before_anything_is_read() {
     let setup = Setup::new();
     let data = setup.folder.path().join("corpus.jsonl");
     std::fs::write(&data, "broken\n").unwrap();
     let job = IndexJob { collection: "../up".into(), data, prune: false };
     let told = Told::default();
-    let error = wait(index(&setup.documents, &job, &told)).unwrap_err();
+    let error = index(&setup.documents, &job, &told).await.unwrap_err();
     assert!(matches!(error, IndexError::Engine(EngineError::InvalidName(_))), "{error}");
     assert!(told.bad.into_inner().unwrap().is_empty());
 }
 
-#[test]
-fn a_failing_embedding_ends_the_job_and_the_next_one_goes_on() {
+#[tokio::test]
+async fn a_failing_embedding_ends_the_job_and_the_next_one_goes_on() {
     let setup = Setup::new();
     setup.encoder.break_down();
-    let error = setup.try_index(&lines(0..3), false, &()).unwrap_err();
+    let error = setup.try_index(&lines(0..3), false, &()).await.unwrap_err();
     assert!(matches!(error, IndexError::Encode(_)), "{error}");
-    assert_eq!(setup.state(), State::Indexing);
+    assert_eq!(setup.state().await, State::Indexing);
 }
 
-#[test]
-fn a_document_as_long_as_a_line_may_be_is_stored() {
+#[tokio::test]
+async fn a_document_as_long_as_a_line_may_be_is_stored() {
     let setup = Setup::new();
-    let long = line("long", &"word ".repeat((corpus::MAX_LINE - 100) / 5));
-    let report = setup.index(&(lines(0..2) + &long + &lines(2..4)), false);
+    let long = line("long", &"word ".repeat((MAX_LINE - 100) / 5));
+    let report = setup.index(&(lines(0..2) + &long + &lines(2..4)), false).await;
     assert_eq!((report.stored, report.bad_lines), (5, 0));
 }

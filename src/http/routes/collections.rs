@@ -1,0 +1,107 @@
+//! `GET /v1/collections/{name}`: what is known of a collection.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::PathRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::http::access::ErrorNote;
+use crate::http::arrival::Arrival;
+use crate::http::error::{ApiError, ErrorCode};
+use crate::http::state::HttpState;
+use crate::retrieve::{Documents, Language};
+
+/// What is in a path, decoded.
+pub(super) type Named<T> = Result<axum::extract::Path<T>, PathRejection>;
+
+/// What is known of a collection.
+pub(in crate::http) async fn collection(
+    State(state): State<HttpState>,
+    arrival: Arrival,
+    name: Named<String>,
+) -> Response {
+    match info(&state, name).await {
+        Ok(response) => response,
+        Err(refused) => refused.respond(&arrival),
+    }
+}
+
+async fn info(state: &HttpState, name: Named<String>) -> Result<Response, Refused> {
+    let name = in_path(name)?;
+    let documents = documents(state)?;
+    match documents.info(&name).await {
+        Ok(info) => Ok(Json(info).into_response()),
+        Err(error) => {
+            let error = ApiError::from(error);
+            let can_be_made = error.code == ErrorCode::UnknownCollection;
+            let language = can_be_made.then(|| documents.language(&name));
+            Err(Refused { error: not_found_if_invalid(error), more: More { language } })
+        }
+    }
+}
+
+/// Why a request about a collection isn't served.
+pub(super) struct Refused<M = More> {
+    pub error: ApiError,
+    pub more: M,
+}
+
+/// What helps those who want to make the collection.
+#[derive(Default, Serialize)]
+pub(super) struct More {
+    /// The language that its terms would be read in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<Language>,
+}
+
+impl<M: Default> From<ApiError> for Refused<M> {
+    fn from(error: ApiError) -> Self {
+        Self { error, more: M::default() }
+    }
+}
+
+impl<M: Serialize> Refused<M> {
+    pub fn respond(&self, arrival: &Arrival) -> Response {
+        let mut response = self.error.problem_with(&arrival.id, &self.more);
+        response.extensions_mut().insert(ErrorNote(self.error.code));
+        response
+    }
+}
+
+/// What stands in the path.
+pub(super) fn in_path<T>(path: Named<T>) -> Result<T, ApiError> {
+    match path {
+        Ok(axum::extract::Path(value)) => Ok(value),
+        Err(rejection) if rejection.status() == StatusCode::BAD_REQUEST => {
+            Err(ApiError::invalid("path", "the path is not UTF-8 once it is decoded"))
+        }
+        Err(rejection) => {
+            tracing::error!(error = %rejection, "a route doesn't fit its handler");
+            Err(ApiError::new(ErrorCode::Internal, "the gateway has a fault; the log has more"))
+        }
+    }
+}
+
+/// The collections of this gateway.
+pub(super) fn documents(state: &HttpState) -> Result<&Arc<Documents>, ApiError> {
+    state.documents().ok_or_else(|| {
+        ApiError::new(
+            ErrorCode::NotFound,
+            "this gateway has no collections: none of its pipelines names one",
+        )
+    })
+}
+
+/// Where a collection is only looked for, one whose name can't be isn't there.
+pub(super) fn not_found_if_invalid(error: ApiError) -> ApiError {
+    match (error.code, error.field.as_deref()) {
+        (ErrorCode::InvalidValue, Some("name")) => {
+            ApiError::new(ErrorCode::UnknownCollection, error.detail)
+        }
+        _ => error,
+    }
+}
