@@ -168,7 +168,7 @@ mod tests {
     use std::time::Duration;
 
     fn patience() -> Deadline {
-        Deadline::after(Duration::from_secs(60))
+        Deadline::after(Duration::from_mins(1))
     }
 
     fn encoder(parts: usize, threads: Threads, encode: Encode) -> BuiltinEncoder {
@@ -191,9 +191,9 @@ mod tests {
         assert_eq!((encoded[0].cut_bytes, encoded[1].cut_bytes), (0, 0));
         assert!(encoded[1].parts.is_empty());
         let [first, second] = encoded[2].parts.as_slice() else { panic!("two parts") };
-        let held = (first[0] + second[0]) as usize - 2 * "Long\n".len();
-        // The two spaces at the ends of the slices are in neither.
-        assert_eq!(held + 2 + encoded[2].cut_bytes, long.trim().len());
+        // The title is in both, and the spaces after their ends are in neither.
+        let both = long.trim().len() - encoded[2].cut_bytes - 2 + 2 * "Long\n".len();
+        assert_eq!(first[0] + second[0], both as f32);
     }
 
     #[tokio::test]
@@ -204,6 +204,7 @@ mod tests {
         assert_eq!(error, EncodeError::Model("it panicked".into()));
         assert_eq!(encoder.encode_documents(&poisoned[..1]).await.unwrap()[0].parts, [[4.0]]);
         assert_eq!(encoder.encode_query("query", patience()).await, Ok(vec![5.0]));
+        assert!(encoder.encode_query("", patience()).await.is_err());
     }
 
     #[tokio::test]

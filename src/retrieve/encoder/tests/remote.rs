@@ -30,7 +30,11 @@ struct Upstream {
 /// Bytes of a text that the upstream reads.
 const ROOM: usize = 20;
 
+/// Each text's length; upstreams refuse a request without texts.
 fn lengths(texts: &[String]) -> Result<Vec<Vec<f32>>, EncodeError> {
+    if texts.is_empty() {
+        return Err(EncodeError::Model("there are no texts".into()));
+    }
     Ok(texts.iter().map(|text| vec![text.len() as f32, 1.0]).collect())
 }
 
@@ -143,6 +147,8 @@ async fn prefixes_stand_before_queries_and_each_part_of_a_document() {
         Encoded { parts: vectors(&[13.0]), cut_bytes: 0 },
     ];
     assert_eq!(encoded, expected);
+    assert_eq!(encoder.encode_documents(&documents[1..2]).await, Ok(vec![Encoded::default()]));
+    assert_eq!(encoder.encode_documents(&[]).await, Ok(Vec::new()));
 }
 
 #[tokio::test]
