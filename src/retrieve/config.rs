@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::UPDATED_AT;
+use super::lexical::{Bm25Shape, FieldWeights, Lexical};
 
 /// The engine and where it keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,11 +74,15 @@ impl<'de> Deserialize<'de> for NotBuilt {
 }
 
 /// How the documents of one collection are read and indexed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CollectionConfig {
     /// Stemming and stop words of BM25.
     pub language: Language,
+    /// k1 and b of BM25.
+    pub bm25: Bm25Shape,
+    /// How much title and text count for BM25.
+    pub fields: FieldWeights,
     /// Metadata keys that filters use, with the type of their values. A value
     /// of another type stays in the document, and filters don't see it.
     #[serde(deserialize_with = "indexed_keys")]
@@ -85,6 +90,12 @@ pub struct CollectionConfig {
 }
 
 impl CollectionConfig {
+    /// The settings of BM25.
+    #[must_use]
+    pub const fn lexical(&self) -> Lexical {
+        Lexical { language: self.language, shape: self.bm25, fields: self.fields }
+    }
+
     /// Every metadata key that has an index: the configured ones, and
     /// [`UPDATED_AT`](super::UPDATED_AT) as a date where they don't say
     /// otherwise.
@@ -128,11 +139,23 @@ pub enum IndexType {
 }
 
 /// Languages with a Snowball stemmer and a list of stop words.
+///
+/// A word is a run of letters and digits, in lower case. Accents count as they
+/// are written, unless the language's stemmer folds them: the German one takes
+/// ä, ö and ü for a, o and u, and ß for ss, so that "Häuser" finds "Haus".
+///
+/// What BM25 does not know in any language: parts of compounds ("Zelt" does not
+/// find "Zeltplane"), irregular forms ("ging" does not find "gehen"), umlauts
+/// written as two letters ("Haeuser"), and accents that are combining marks of
+/// their own, which separate words (bring data into Unicode's form NFC). An
+/// embedding model of the language makes up for some of it; the built-in model
+/// knows English.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "each variant is the language of its name")]
 pub enum Language {
-    /// No stemming and no stop words: for every language not listed here.
+    /// No stemming and no stop words, but lower case: for every language that
+    /// is not listed here, and for texts in several.
     None,
     Arabic,
     Danish,
@@ -223,6 +246,8 @@ mod tests {
         assert_eq!(config.engine, EngineKind::Embedded);
         assert_eq!(config.data_dir, PathBuf::from("data"));
         let collection: CollectionConfig = toml::from_str("").unwrap();
+        assert_eq!(collection, CollectionConfig::default());
+        assert_eq!(collection.lexical(), Lexical::default());
         assert_eq!(collection.language, Language::English);
     }
 
