@@ -139,7 +139,8 @@ mod tests {
     use crate::domain::{DocId, Document, Query};
     use crate::retrieve::encoder::StubEncoder;
     use crate::retrieve::{
-        Documents, EmbeddedEngine, Encoder, Filter, FirstStage, Fusion, RetrievalMode, Retrieve, Retriever,
+        Documents, EmbeddedEngine, Encoder, Filter, FirstStage, Fusion, RetrievalMode, Retrieve,
+        Retriever,
     };
 
     const NAME: &str = "docs";

@@ -186,13 +186,13 @@ mod tests {
             document("b", " ", ""),
             document("c", "Long", &long),
         ];
-        let encoded = encoder.encode_documents(&documents).await.unwrap();
-        assert_eq!(encoded[0].parts, [vec!["Tent\nFor two.".len() as f32]]);
-        assert_eq!((encoded[0].cut_bytes, encoded[1].cut_bytes), (0, 0));
-        assert!(encoded[1].parts.is_empty());
-        let [first, second] = encoded[2].parts.as_slice() else { panic!("two parts") };
+        let vectors = encoder.encode_documents(&documents).await.unwrap();
+        assert_eq!(vectors[0].parts, [vec!["Tent\nFor two.".len() as f32]]);
+        assert_eq!((vectors[0].cut_bytes, vectors[1].cut_bytes), (0, 0));
+        assert!(vectors[1].parts.is_empty());
+        let [first, second] = vectors[2].parts.as_slice() else { panic!("two parts") };
         // The title is in both, and the spaces after their ends are in neither.
-        let both = long.trim().len() - encoded[2].cut_bytes - 2 + 2 * "Long\n".len();
+        let both = long.trim().len() - vectors[2].cut_bytes - 2 + 2 * "Long\n".len();
         assert_eq!(first[0] + second[0], both as f32);
     }
 

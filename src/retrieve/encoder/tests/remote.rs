@@ -137,7 +137,7 @@ async fn prefixes_stand_before_queries_and_each_part_of_a_document() {
         document("b", "", ""),
         document("c", "Tent", "red"),
     ];
-    let encoded = encoder.encode_documents(&documents).await.unwrap();
+    let of_documents = encoder.encode_documents(&documents).await.unwrap();
     assert_eq!(upstream.asked(), [["doc: one two three", "doc: four five six", "doc: Tent\nred"]]);
     assert!(upstream.patient.load(Ordering::SeqCst));
     let vectors = |lengths: &[f32]| lengths.iter().map(|length| vec![*length, 1.0]).collect();
@@ -146,7 +146,7 @@ async fn prefixes_stand_before_queries_and_each_part_of_a_document() {
         Encoded::default(),
         Encoded { parts: vectors(&[13.0]), cut_bytes: 0 },
     ];
-    assert_eq!(encoded, expected);
+    assert_eq!(of_documents, expected);
     assert_eq!(encoder.encode_documents(&documents[1..2]).await, Ok(vec![Encoded::default()]));
     assert_eq!(encoder.encode_documents(&[]).await, Ok(Vec::new()));
 }
