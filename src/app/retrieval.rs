@@ -8,12 +8,13 @@ use futures::future::BoxFuture;
 use secrecy::SecretString;
 
 use super::AppError;
-use crate::config::{KeyPath, Loaded};
+use crate::config::{ConfigError, KeyPath, Loaded};
 use crate::domain::Deadline;
 use crate::llm::{EmbedError, Embeddings, EmbeddingsConfig, LlmConfigError, LlmError};
 use crate::retrieve::{
-    BuiltinEncoder, Documents, EmbeddedEngine, EmbeddingCalls, EmbeddingConfig, EncodeError,
-    Encoder, Engine, EngineKind, FirstStage, RemoteEncoder, RemoteEncoderConfig, ServerEngine,
+    BuiltinEncoder, CollectionConfig, Documents, EmbeddedEngine, EmbeddingCalls, EmbeddingConfig,
+    EncodeError, Encoder, Engine, EngineKind, FirstStage, RemoteEncoder, RemoteEncoderConfig,
+    ServerEngine,
 };
 
 /// Who else uses the machine while documents are embedded.
@@ -29,7 +30,7 @@ pub enum Use {
 pub(super) struct Retrieval {
     pub(super) encoder: Arc<dyn Encoder>,
     engine: Arc<dyn Engine>,
-    collections: BTreeMap<String, crate::retrieve::CollectionConfig>,
+    collections: BTreeMap<String, CollectionConfig>,
 }
 
 impl Retrieval {
@@ -53,6 +54,18 @@ impl Retrieval {
     }
 }
 
+/// Whether the configured engine and encoder could be made, without opening,
+/// loading or connecting to anything.
+pub(super) fn check(loaded: &Loaded) -> Result<(), AppError> {
+    if let EmbeddingConfig::OpenAi(config) = &loaded.config.embedding {
+        drop(embeddings(loaded, config)?);
+    }
+    if loaded.config.retrieval.engine == EngineKind::Qdrant {
+        server(loaded)?;
+    }
+    Ok(())
+}
+
 /// The writing side of a configuration, where nobody searches meanwhile.
 ///
 /// # Errors
@@ -73,19 +86,21 @@ pub fn engine(loaded: &Loaded, kind: EngineKind) -> Result<Arc<dyn Engine>, AppE
         EngineKind::Embedded => {
             Ok(Arc::new(EmbeddedEngine::open(&retrieval.data_dir, collections)?))
         }
-        EngineKind::Qdrant => {
-            let names = collections
-                .iter()
-                .filter_map(|(name, it)| Some((name.clone(), it.remote_name.clone()?)))
-                .collect();
-            let engine = ServerEngine::new(&retrieval.server_config(), server_key(loaded)?);
-            let engine = engine.map_err(|error| {
-                let path = KeyPath::of(["retrieval", error.key()]);
-                loaded.problem_at(&path, error.to_string())
-            })?;
-            Ok(Arc::new(engine.with_names(names).with_collections(collections)))
-        }
+        EngineKind::Qdrant => Ok(Arc::new(server(loaded)?)),
     }
+}
+
+fn server(loaded: &Loaded) -> Result<ServerEngine, AppError> {
+    let config = &loaded.config;
+    let named =
+        |(name, it): (&String, &CollectionConfig)| Some((name.clone(), it.remote_name.clone()?));
+    let names = config.collections.iter().filter_map(named).collect();
+    let engine = ServerEngine::new(&config.retrieval.server_config(), server_key(loaded)?);
+    let engine = engine.map_err(|error| {
+        let path = KeyPath::of(["retrieval", error.key()]);
+        ConfigError::from(loaded.problem_at(&path, error.to_string()))
+    })?;
+    Ok(engine.with_names(names).with_collections(config.collections.clone()))
 }
 
 /// The server's key. A missing one is told at start and then left out, so that
@@ -97,7 +112,7 @@ fn server_key(loaded: &Loaded) -> Result<Option<SecretString>, AppError> {
         Ok(key) => Ok(Some(key)),
         Err(error) if error.is_config_error() => {
             let path = KeyPath::of(["retrieval", "api_key"]);
-            Err(loaded.problem_at(&path, error.to_string()).into())
+            Err(ConfigError::from(loaded.problem_at(&path, error.to_string())).into())
         }
         Err(_) => Ok(None),
     }
@@ -137,7 +152,7 @@ fn embeddings(
     let env = |name: &str| loaded.env.get(name).map(str::to_owned);
     let built = Embeddings::build(&wanted, &loaded.config.upstreams, &env);
     let built = built.map_err(|LlmConfigError { key, problem }| {
-        loaded.problem_at(&KeyPath::of(key.split('.')), problem)
+        ConfigError::from(loaded.problem_at(&KeyPath::of(key.split('.')), problem))
     })?;
     let named = |missing| format!("upstreams.{}.api_key: {missing}", config.upstream);
     Ok(built.map_err(named))

@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::UPDATED_AT;
 use super::lexical::{Bm25Shape, FieldWeights, Lexical};
+use super::server::{ServerConfig, ServerUrl};
+use crate::secret::SecretSource;
 
-/// The engine and where it keeps its data.
+/// The engine and where it keeps its data. The keys of both engines may stand
+/// side by side: moving a collection from one to the other reads both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetrievalConfig {
@@ -16,12 +19,13 @@ pub struct RetrievalConfig {
     pub engine: EngineKind,
     /// Folder of the embedded engine, one folder per collection in it.
     pub data_dir: PathBuf,
-    /// Address of a Qdrant server; refused until that engine is built.
+    /// Address of a Qdrant server's gRPC port.
+    pub url: ServerUrl,
+    /// Key of the Qdrant server; absent: none is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<NotBuilt>,
-    /// Key of a Qdrant server; refused until that engine is built.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub api_key: Option<NotBuilt>,
+    pub api_key: Option<SecretSource>,
+    /// How the server is used.
+    pub server: ServerConfig,
 }
 
 impl Default for RetrievalConfig {
@@ -29,48 +33,30 @@ impl Default for RetrievalConfig {
         Self {
             engine: EngineKind::default(),
             data_dir: PathBuf::from("data"),
-            url: None,
+            url: ServerUrl::default(),
             api_key: None,
+            server: ServerConfig::default(),
         }
     }
 }
 
+impl RetrievalConfig {
+    /// Where the server is and how it is used.
+    #[must_use]
+    pub fn server_config(&self) -> ServerConfig {
+        ServerConfig { url: self.url.clone(), ..self.server.clone() }
+    }
+}
+
 /// The engines of the first stage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineKind {
     /// Qdrant in this process.
     #[default]
     Embedded,
-}
-
-impl<'de> Deserialize<'de> for EngineKind {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "embedded" => Ok(Self::Embedded),
-            "qdrant" => Err(serde::de::Error::custom(
-                "engine = \"qdrant\" is not built yet: use engine = \"embedded\" with data_dir",
-            )),
-            other => Err(serde::de::Error::custom(format!(
-                "unknown engine \"{other}\": use \"embedded\""
-            ))),
-        }
-    }
-}
-
-/// A key of the documented configuration that nothing reads yet. It has no
-/// value: reading one is an error that names the remedy, so that a setting is
-/// never silently without effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum NotBuilt {}
-
-impl<'de> Deserialize<'de> for NotBuilt {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde::de::IgnoredAny::deserialize(deserializer)?;
-        Err(serde::de::Error::custom(
-            "this key is not built yet: remove it (engine = \"embedded\" needs only data_dir)",
-        ))
-    }
+    /// A Qdrant server or cluster.
+    Qdrant,
 }
 
 /// How the documents of one collection are read and indexed.
@@ -87,6 +73,10 @@ pub struct CollectionConfig {
     /// of another type stays in the document, and filters don't see it.
     #[serde(deserialize_with = "indexed_keys")]
     pub indexed: BTreeMap<String, IndexType>,
+    /// What the collection, or an alias of it, is called on a Qdrant server;
+    /// absent: the same as here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_name: Option<String>,
 }
 
 impl CollectionConfig {
@@ -235,6 +225,7 @@ impl std::fmt::Display for Language {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retrieve::ReadConsistency;
 
     fn retrieval(text: &str) -> Result<RetrievalConfig, toml::de::Error> {
         toml::from_str(text)
@@ -252,16 +243,16 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_not_built_are_refused_with_the_remedy() {
-        for text in [
-            "engine = \"qdrant\"",
-            "url = \"http://127.0.0.1:6334\"",
-            "api_key = { env = \"QDRANT_API_KEY\" }",
-        ] {
-            let error = retrieval(text).unwrap_err().to_string();
-            assert!(error.contains("not built yet"), "{error}");
-            assert!(error.contains("\"embedded\""), "{error}");
-        }
+    fn two_keys_change_the_engine_and_the_rest_has_a_table_of_its_own() {
+        let text = "engine = \"qdrant\"\nurl = \"https://q.example\"\n\
+                    api_key = { env = \"QDRANT_API_KEY\" }\n\
+                    [server]\nread_consistency = \"majority\"\n";
+        let config = retrieval(text).unwrap();
+        assert_eq!(config.engine, EngineKind::Qdrant);
+        assert_eq!(config.url.as_str(), "https://q.example:6334");
+        assert_eq!(config.server.read_consistency, ReadConsistency::Majority);
+        let written = toml::to_string(&config).unwrap();
+        assert_eq!(retrieval(&written).unwrap(), config);
     }
 
     #[test]

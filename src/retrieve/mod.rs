@@ -32,7 +32,7 @@ mod transfer;
 
 pub use analyzer::{Analyzer, Counts, InvalidAnalyzer, TermCounter};
 pub use bm25::LocalBm25;
-pub use config::{CollectionConfig, EngineKind, IndexType, Language, NotBuilt, RetrievalConfig};
+pub use config::{CollectionConfig, EngineKind, IndexType, Language, RetrievalConfig};
 pub use documents::{CollectionInfo, Documents, LiveWriter, WriteError, Writer, Written};
 pub use embedded::EmbeddedEngine;
 pub use encoder::{
