@@ -6,6 +6,8 @@
 mod app;
 mod connections;
 mod documents;
+mod embeddings;
+mod fake_embeddings;
 mod fake_llm;
 mod faults;
 mod lists;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::cli::remote::{Remote, RemoteError};
 use crate::domain::DocId;
 use crate::retrieve::{
-    BadLine, BatchSize, CorpusLine, IndexError, Language, LineProblem, LineSplitter, Progress,
+    BadLine, BatchSize, CorpusLine, IndexError, Lexical, LineProblem, LineSplitter, Progress,
     RawLine, Taken, Target, TargetCollection, TargetResult, Totals, point_id,
 };
 
@@ -32,7 +32,8 @@ struct Collection {
 #[derive(Deserialize)]
 struct Info {
     documents: u64,
-    language: Language,
+    #[serde(flatten)]
+    lexical: Lexical,
     average_length: f64,
 }
 
@@ -67,13 +68,13 @@ impl From<RemoteError> for IndexError {
 }
 
 impl Target for Gateway {
-    fn check<'a>(&'a self, collection: &'a str) -> TargetResult<'a, Language> {
+    fn check<'a>(&'a self, collection: &'a str) -> TargetResult<'a, Lexical> {
         Box::pin(async move {
             match info(&self.0, collection).await {
-                Ok(info) => Ok(info.language),
+                Ok(info) => Ok(info.lexical),
                 // Where it isn't there, the gateway says how it would be made.
-                Err(RemoteError::Refused { problem, .. }) if problem.language.is_some() => {
-                    Ok(problem.language.unwrap_or_default())
+                Err(RemoteError::Refused { problem, .. }) if problem.lexical.is_some() => {
+                    Ok(problem.lexical.unwrap_or_default())
                 }
                 Err(error) => Err(error.into()),
             }

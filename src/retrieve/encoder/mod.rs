@@ -1,14 +1,23 @@
 //! Embeddings: texts to vectors of one model.
 
 mod builtin;
+mod config;
+mod parts;
+mod remote;
 #[cfg(test)]
 mod stub;
+#[cfg(test)]
+mod tests;
+mod vectors;
+mod wordpiece;
 mod workers;
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 pub use builtin::BuiltinEncoder;
+pub use config::{BuiltinEncoderConfig, EmbeddingConfig, RemoteEncoderConfig};
+pub use remote::{EmbeddingCalls, RemoteEncoder};
 #[cfg(test)]
 pub(crate) use stub::StubEncoder;
 

@@ -5,10 +5,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use super::parts::{Parts, split};
 use super::{EmbeddingModel, EncodeError, Encoded, Encoder};
 use crate::domain::{Deadline, Document};
 
 const DIMENSIONS: usize = 16;
+
+/// Bytes of a text that it reads.
+const ROOM: usize = 1000;
+
+/// Most parts of a document.
+const PARTS: usize = 3;
 
 /// Counts letters: texts of similar letters are near each other.
 pub(crate) struct StubEncoder {
@@ -24,7 +31,7 @@ impl StubEncoder {
             revision: revision.into(),
             dimensions: DIMENSIONS,
             document_prefix: String::new(),
-            parts: 1,
+            parts: PARTS,
         };
         Self { model, broken: AtomicBool::default(), encoded: AtomicUsize::default() }
     }
@@ -47,6 +54,13 @@ impl StubEncoder {
             vector[usize::from(byte) % DIMENSIONS] += 1.0;
         }
         Ok(vector)
+    }
+
+    fn encode_document(&self, document: &Document) -> Result<Encoded, EncodeError> {
+        let fits = |before: &str, text: &str| ROOM.saturating_sub(before.len()).min(text.len());
+        let Parts { texts, cut_bytes } = split(document, "", PARTS, &fits);
+        let parts = texts.iter().map(|text| self.encode(text)).collect::<Result<_, _>>()?;
+        Ok(Encoded { parts, cut_bytes })
     }
 }
 
@@ -72,10 +86,7 @@ impl Encoder for StubEncoder {
         documents: &'a [Document],
     ) -> BoxFuture<'a, Result<Vec<Encoded>, EncodeError>> {
         self.encoded.fetch_add(documents.len(), Ordering::SeqCst);
-        let encoded = documents.iter().map(|document| {
-            let vector = self.encode(&format!("{}\n{}", document.title, document.text))?;
-            Ok(Encoded { parts: vec![vector], cut_bytes: 0 })
-        });
+        let encoded = documents.iter().map(|document| self.encode_document(document));
         std::future::ready(encoded.collect()).boxed()
     }
 }
