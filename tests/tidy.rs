@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("prompt", &["domain"]),
     ("llm", &["domain", "secret"]),
-    ("retrieve", &["domain"]),
+    ("retrieve", &["domain", "secret"]),
     ("rerank", &["domain", "prompt", "llm"]),
     ("cache", &["domain"]),
     ("pipeline", &["domain", "prompt", "llm", "retrieve", "rerank", "cache"]),
