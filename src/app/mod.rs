@@ -3,6 +3,7 @@
 mod ages;
 mod parts;
 mod reload;
+mod retrieval;
 mod upkeep;
 mod watch;
 
@@ -19,8 +20,9 @@ use crate::prompt::InvalidPrompts;
 use crate::retrieve::EngineError;
 use crate::telemetry::{self, MetricsError};
 
-pub use parts::{Parts, build, check, documents, missing_secrets, prompts_dir};
+pub use parts::{Parts, build, check, missing_secrets, prompts_dir};
 use reload::Reloader;
+pub use retrieval::{documents, engine};
 use watch::Fingerprint;
 
 /// A gateway that is bound to its address and ready to run.

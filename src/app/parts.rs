@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::AppError;
+use super::retrieval::{Retrieval, Use};
 use crate::cache::RankingCache;
 use crate::config::{Config, ConfigError, KeyPath, Loaded};
 use crate::llm::{InFlight, LlmConfigError, Models, tokens};
 use crate::pipeline::{Gateway, ModelSlot, Serving, Unservable};
 use crate::prompt::Registry;
-use crate::retrieve::{
-    BuiltinEncoder, Documents, EmbeddedEngine, Encoder, Engine, EngineError, EngineKind,
-    FirstStage, RetrievalConfig, Retriever,
-};
+use crate::retrieve::{Documents, Encoder, EngineKind, Retriever};
 
 /// Where prompts are where no folder is named.
 const DEFAULT_PROMPTS: &str = "prompts";
@@ -30,15 +28,15 @@ pub struct Parts {
     pub documents: Option<Arc<Documents>>,
     /// The limit on LLM calls, which a reload may change.
     pub in_flight: InFlight,
-    encoder: Arc<dyn Encoder>,
+    encoder: Option<Arc<dyn Encoder>>,
 }
 
 impl Parts {
     /// Loads what the first request would have to wait for. Blocks.
     pub fn warm_up(&self) {
         tokens::warm();
-        if self.gateway.retriever().is_some()
-            && let Err(error) = self.encoder.warm_up()
+        if let Some(encoder) = &self.encoder
+            && let Err(error) = encoder.warm_up()
         {
             tracing::error!(%error, "the embedding model can't be loaded; hybrid serves BM25");
         }
@@ -55,36 +53,16 @@ pub fn build(loaded: &Loaded) -> Result<Parts, AppError> {
     let config = &loaded.config;
     let in_flight = InFlight::new(config.limits.llm_max_in_flight);
     let serving = serving(loaded, &in_flight)?;
-    let encoder: Arc<dyn Encoder> = Arc::new(BuiltinEncoder::default());
     let searches = config.pipelines.values().any(|pipeline| !pipeline.collection.is_empty());
-    let (mut retriever, mut documents) = (None, None);
-    if searches {
-        let (engine, collections) = (engine(config)?, &config.collections);
-        let first_stage =
-            FirstStage::new(Arc::clone(&engine), Arc::clone(&encoder), collections.clone());
-        retriever = Some(Arc::new(first_stage) as Arc<dyn Retriever>);
-        let writing = Documents::new(engine, Arc::clone(&encoder), collections.clone());
-        documents = Some(Arc::new(writing));
-    }
+    let retrieval = searches.then(|| Retrieval::open(loaded, Use::Serving)).transpose()?;
+    let retriever = retrieval.as_ref().map(|it| Arc::new(it.first_stage()) as Arc<dyn Retriever>);
+    let documents = retrieval.as_ref().map(|it| Arc::new(it.documents()));
+    let encoder = retrieval.map(|it| it.encoder);
     let cache = RankingCache::new(&config.cache);
     let parallel = config.limits.llm_max_in_flight.unwrap_or(CALLS_SIDE_BY_SIDE);
     let parallel = parallel.clamp(1, CALLS_SIDE_BY_SIDE);
     let gateway = Gateway::new(serving, retriever, cache, parallel, secret()?);
     Ok(Parts { gateway: Arc::new(gateway), documents, in_flight, encoder })
-}
-
-/// The writing side of a configuration's engine.
-///
-/// # Errors
-/// When another process holds the folder, or it can't be made.
-pub fn documents(config: &Config) -> Result<Documents, EngineError> {
-    let encoder = Arc::new(BuiltinEncoder::default());
-    Ok(Documents::new(engine(config)?, encoder, config.collections.clone()))
-}
-
-fn engine(config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
-    let RetrievalConfig { engine: EngineKind::Embedded, data_dir, .. } = &config.retrieval;
-    Ok(Arc::new(EmbeddedEngine::open(data_dir, config.collections.clone())?))
 }
 
 /// What delimiters in prompts are derived from, new for each process.
@@ -138,6 +116,7 @@ fn models(
 /// As for [`build`].
 pub fn check(loaded: &Loaded) -> Result<(), AppError> {
     missing_secrets(loaded)?;
+    super::retrieval::check(loaded)?;
     serving(loaded, &InFlight::new(None)).map(drop)
 }
 
@@ -162,8 +141,9 @@ fn registry(config: &Config) -> Result<Registry, AppError> {
 /// When a secret is written in the configuration itself.
 pub fn missing_secrets(loaded: &Loaded) -> Result<Vec<String>, ConfigError> {
     let env = |name: &str| loaded.env.get(name).map(str::to_owned);
+    let config = &loaded.config;
     let mut missing = Vec::new();
-    for (name, upstream) in &loaded.config.upstreams {
+    for (name, upstream) in &config.upstreams {
         let Some(source) = &upstream.api_key else { continue };
         let Err(error) = source.resolve(&env) else { continue };
         if error.is_config_error() {
@@ -174,6 +154,13 @@ pub fn missing_secrets(loaded: &Loaded) -> Result<Vec<String>, ConfigError> {
             "upstreams.{name}.api_key: {error}; its models are not called, and rankings that \
              want them are classical"
         ));
+    }
+    if config.retrieval.engine == EngineKind::Qdrant
+        && let Some(source) = &config.retrieval.api_key
+        && let Err(error) = source.resolve(&env)
+        && !error.is_config_error()
+    {
+        missing.push(format!("retrieval.api_key: {error}; Qdrant is asked without a key"));
     }
     Ok(missing)
 }

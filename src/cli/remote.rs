@@ -74,8 +74,9 @@ pub(super) struct Problem {
     /// The error's name.
     #[serde(default)]
     pub code: String,
-    /// The language that a collection would be made with, where it isn't there.
-    pub language: Option<crate::retrieve::Language>,
+    /// What a collection would be made with, where it isn't there.
+    #[serde(flatten)]
+    pub lexical: Option<crate::retrieve::Lexical>,
 }
 
 impl Remote {

@@ -24,12 +24,17 @@ pub(super) struct ErrorBody {
 const QUOTA_CODES: [&str; 4] =
     ["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "credit_balance"];
 
-/// Codes of a prompt that is too long.
-const CONTEXT_CODES: [&str; 3] =
-    ["context_length_exceeded", "exceed_context_size_error", "string_above_max_length"];
+/// Codes of a prompt that is too long, or of a batch that is too large.
+const CONTEXT_CODES: [&str; 5] = [
+    "context_length_exceeded",
+    "exceed_context_size_error",
+    "string_above_max_length",
+    "array_above_max_length",
+    "max_tokens_per_request",
+];
 
-/// How servers without codes put the same.
-const CONTEXT_PHRASES: [&str; 7] = [
+/// How servers without codes put the same, of one text or of a batch.
+const CONTEXT_PHRASES: [&str; 12] = [
     "context length",
     "context window",
     "context size",
@@ -37,18 +42,27 @@ const CONTEXT_PHRASES: [&str; 7] = [
     "max_model_len",
     "prompt is too long",
     "too many tokens",
+    "tokens per request",
+    "too many inputs",
+    "batch size",
+    "in one batch",
+    TOO_LARGE,
 ];
 
+/// How llama.cpp puts it, with status 500.
+const TOO_LARGE: &str = "too large to process";
+
 impl ErrorBody {
-    /// Reads `{"error": {…}}`, `{"error": "…"}` or `{"message": …}`.
+    /// Reads `{"error": {…}}`, `{"error": "…"}`, `{"detail": "…"}` or
+    /// `{"message": …}`, also as the first of a list.
     pub fn parse(body: &[u8]) -> Self {
-        match serde_json::from_slice(body) {
-            Ok(Value::Object(mut fields)) => {
-                let error = fields.remove("error").unwrap_or(Value::Object(fields));
-                Self::from_value(error)
-            }
-            _ => Self::default(),
+        let mut body = serde_json::from_slice(body).unwrap_or_default();
+        if let Value::Array(errors) = &mut body {
+            body = errors.first_mut().map(Value::take).unwrap_or_default();
         }
+        let Value::Object(mut fields) = body else { return Self::default() };
+        let error = ["error", "detail"].iter().find_map(|field| fields.remove(*field));
+        Self::from_value(error.unwrap_or(Value::Object(fields)))
     }
 
     /// Reads the value of an `error` field.
@@ -66,10 +80,13 @@ impl ErrorBody {
             .any(|code| codes.iter().any(|known| code.contains(known)))
     }
 
+    /// Whether the message holds the phrase, which is in lower case.
+    fn says(&self, phrase: &str) -> bool {
+        self.message.as_str().unwrap_or_default().to_ascii_lowercase().contains(phrase)
+    }
+
     fn is_context_overflow(&self) -> bool {
-        let message = self.message.as_str().unwrap_or_default().to_ascii_lowercase();
-        self.has_code(&CONTEXT_CODES)
-            || CONTEXT_PHRASES.iter().any(|phrase| message.contains(phrase))
+        self.has_code(&CONTEXT_CODES) || CONTEXT_PHRASES.iter().any(|phrase| self.says(phrase))
     }
 
     /// Whether a content filter stopped the prompt (Azure answers 400).
@@ -93,12 +110,14 @@ impl ErrorBody {
     }
 }
 
-/// What an answer that is no success means.
+/// What an answer that is no success means. `check` names what may be wrong
+/// with the request itself.
 pub(super) fn failure(
     upstream: &Arc<str>,
     status: StatusCode,
     retry_after: Option<Duration>,
     error: &ErrorBody,
+    check: &str,
 ) -> AttemptFailure {
     let code = status.as_u16();
     let rejected = |usual_cause: &str| {
@@ -110,11 +129,13 @@ pub(super) fn failure(
         429 => AttemptFailure::rate_limited(upstream, retry_after),
         413 => AttemptFailure::last(LlmError::ContextOverflow),
         400 | 422 if error.is_context_overflow() => AttemptFailure::last(LlmError::ContextOverflow),
+        500 if error.says(TOO_LARGE) => AttemptFailure::last(LlmError::ContextOverflow),
         401 => rejected("check api_key"),
         403 => rejected("the key may not use this model"),
         404 => rejected("check base_url and the model's name"),
-        408 | 409 | 425 => AttemptFailure::upstream(upstream, format!("status {code}")),
-        400..500 => rejected("it takes exception to the request; check params and capabilities"),
+        501 => rejected("it doesn't offer this; check base_url and how the server was started"),
+        408 | 409 | 424 | 425 => AttemptFailure::upstream(upstream, format!("status {code}")),
+        400..500 => rejected(&format!("it takes exception to the request; check {check}")),
         300..400 => AttemptFailure {
             again: Again::Elsewhere,
             ..AttemptFailure::upstream(
@@ -151,7 +172,7 @@ mod tests {
 
     fn classify(status: u16, body: &str) -> AttemptFailure {
         let status = StatusCode::from_u16(status).unwrap();
-        failure(&"u".into(), status, None, &ErrorBody::parse(body.as_bytes()))
+        failure(&"u".into(), status, None, &ErrorBody::parse(body.as_bytes()), "params")
     }
 
     #[test_case(400, "{}", Failure::UpstreamRejected, Again::Elsewhere)]
@@ -162,6 +183,8 @@ mod tests {
     #[test_case(409, "{}", Failure::UpstreamError, Again::Anywhere)]
     #[test_case(413, "{}", Failure::ContextOverflow, Again::Nowhere)]
     #[test_case(422, "{}", Failure::UpstreamRejected, Again::Elsewhere)]
+    #[test_case(424, "{}", Failure::UpstreamError, Again::Anywhere)]
+    #[test_case(501, "{}", Failure::UpstreamRejected, Again::Elsewhere)]
     #[test_case(429, "{}", Failure::UpstreamRateLimited, Again::Anywhere)]
     #[test_case(302, "", Failure::UpstreamError, Again::Elsewhere)]
     #[test_case(500, "[1]", Failure::UpstreamError, Again::Anywhere)]
@@ -189,6 +212,29 @@ mod tests {
         Failure::ContextOverflow
     )]
     #[test_case(400, r#"{"error":"prompt is too long"}"#, Failure::ContextOverflow)]
+    #[test_case(
+        400,
+        r#"{"error":{"message":"Requested 9 tokens, max 8 tokens per request"}}"#,
+        Failure::ContextOverflow
+    )]
+    #[test_case(400, r#"{"error":{"code":"max_tokens_per_request"}}"#, Failure::ContextOverflow)]
+    #[test_case(
+        400,
+        r#"{"error":{"message":"batch size is invalid, at most 10"}}"#,
+        Failure::ContextOverflow
+    )]
+    #[test_case(
+        400,
+        r#"[{"error":{"code":400,"message":"at most 100 requests can be in one batch"}}]"#,
+        Failure::ContextOverflow
+    )]
+    #[test_case(422, r#"{"detail":"Too many inputs"}"#, Failure::ContextOverflow)]
+    #[test_case(
+        500,
+        r#"{"error":{"code":500,"message":"input is too large to process"}}"#,
+        Failure::ContextOverflow
+    )]
+    #[test_case(500, r#"{"error":{"message":"out of memory"}}"#, Failure::UpstreamError)]
     fn by_body(status: u16, body: &str, reason: Failure) {
         assert_eq!(classify(status, body).error.failure(), reason);
     }

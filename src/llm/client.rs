@@ -1,120 +1,53 @@
-//! The innermost layer: one attempt through async-openai.
+//! The innermost layer of a chat model: one attempt through async-openai.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_openai::Client;
-use async_openai::config::Config;
-use async_openai::error::OpenAIError;
+use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use tower::{BoxError, Service};
 
+use super::ChatRequest;
 use super::attempt::{AttemptFailure, Call};
 use super::body::body;
 use super::completion::{Answer, Completion};
-use super::config::{BaseUrl, Capabilities};
-use super::transport::Transport;
+use super::config::Capabilities;
+use super::endpoint::Endpoint;
+use super::transport::{AnswerKind, Transport, Unusable};
+use super::upstream::Upstream;
 
-/// Headers that the config may not set: the transport owns them, or they carry
-/// a secret, which belongs into `api_key`.
-const RESERVED_HEADERS: [&str; 14] = [
-    "authorization",
-    "proxy-authorization",
-    "api-key",
-    "x-api-key",
-    "cookie",
-    "host",
-    "content-length",
-    "content-type",
-    "content-encoding",
-    "accept-encoding",
-    "transfer-encoding",
-    "connection",
-    "upgrade",
-    "te",
-];
+/// What stands in for the body of a prompt that a content filter stopped, so
+/// that it is read like an answer that one stopped.
+const FILTERED: &[u8] =
+    br#"{"choices":[{"finish_reason":"content_filter","message":{"content":null}}]}"#;
 
-/// Where an upstream is and how it is addressed.
+/// Chat completions, as the transport fetches them.
 #[derive(Clone)]
-pub(super) struct Endpoint {
-    base_url: BaseUrl,
-    api_key: SecretString,
-    headers: HeaderMap,
-}
+struct ChatAnswers;
 
-/// A header that can't be sent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum InvalidHeader {
-    /// The name is no header name.
-    #[error("\"{0}\" is no header name")]
-    Name(String),
-    /// The name isn't for the config to set.
-    #[error("\"{0}\" can't be set here; a key goes into api_key = {{ env = \"NAME\" }}")]
-    Reserved(String),
-    /// The value has characters that a header can't carry.
-    #[error("the value of \"{0}\" has characters that a header can't carry")]
-    Value(String),
-    /// The key has such characters.
-    #[error("the key has characters that a header can't carry")]
-    Key,
-}
+impl AnswerKind for ChatAnswers {
+    const CHECK: &'static str = "params and capabilities";
 
-impl Endpoint {
-    /// The headers are built once, the key among them.
-    pub fn new<'a>(
-        base_url: BaseUrl,
-        api_key: Option<SecretString>,
-        headers: impl IntoIterator<Item = (&'a String, &'a String)>,
-    ) -> Result<Self, InvalidHeader> {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            let (name, value) = header(name, value)?;
-            map.insert(name, value);
+    fn max_bytes(&self) -> usize {
+        2 * 1024 * 1024
+    }
+
+    fn filtered(&self) -> Option<Bytes> {
+        Some(Bytes::from_static(FILTERED))
+    }
+
+    /// Checks that async-openai will read it.
+    async fn receive(&self, body: Bytes) -> Result<Bytes, Unusable> {
+        match serde_json::from_slice::<Completion>(&body) {
+            Ok(completion) if completion.has_answer() => Ok(body),
+            Ok(Completion { error: Some(error), .. }) if !error.is_null() => {
+                Err(Unusable::Error(error))
+            }
+            Ok(_) => Err(Unusable::Broken("the answer holds no choice".into())),
+            Err(_) => Err(Unusable::Broken("the answer is no chat completion".into())),
         }
-        if let Some(key) = &api_key {
-            let bearer = format!("Bearer {}", key.expose_secret());
-            let mut value = HeaderValue::try_from(bearer).map_err(|_| InvalidHeader::Key)?;
-            value.set_sensitive(true);
-            map.insert(AUTHORIZATION, value);
-        }
-        Ok(Self { base_url, api_key: api_key.unwrap_or_default(), headers: map })
-    }
-}
-
-/// Checks one header of the config.
-pub(super) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), InvalidHeader> {
-    let parsed = HeaderName::try_from(name).map_err(|_| InvalidHeader::Name(name.to_owned()))?;
-    if RESERVED_HEADERS.contains(&parsed.as_str()) {
-        return Err(InvalidHeader::Reserved(name.to_owned()));
-    }
-    let value = HeaderValue::try_from(value).map_err(|_| InvalidHeader::Value(name.to_owned()))?;
-    Ok((parsed, value))
-}
-
-/// Own, because `OpenAIConfig::new()` reads the environment.
-impl Config for Endpoint {
-    fn headers(&self) -> HeaderMap {
-        self.headers.clone()
-    }
-
-    fn url(&self, path: &str) -> String {
-        self.base_url.join(path)
-    }
-
-    fn query(&self) -> Vec<(&str, &str)> {
-        Vec::new()
-    }
-
-    fn api_base(&self) -> &str {
-        self.base_url.as_str()
-    }
-
-    fn api_key(&self) -> &SecretString {
-        &self.api_key
     }
 }
 
@@ -130,40 +63,31 @@ pub(super) struct ModelClient {
 
 impl ModelClient {
     pub fn new(
-        http: reqwest::Client,
-        endpoint: Endpoint,
-        upstream: Arc<str>,
+        upstream: &Upstream,
         model: Arc<str>,
         capabilities: Arc<Capabilities>,
         params: Arc<Map<String, Value>>,
     ) -> Self {
+        let transport = Transport::new(upstream, ChatAnswers);
         // Its own transport repeats requests by itself; ours doesn't.
-        let transport = Transport::new(http.clone(), Arc::clone(&upstream));
-        let client = Client::build(http, endpoint).with_http_service(transport);
+        let client = Client::build(upstream.http.clone(), upstream.endpoint.clone())
+            .with_http_service(transport);
+        let upstream = Arc::clone(&upstream.name);
         Self { client, upstream, model, capabilities, params }
     }
 
-    async fn ask(&self, call: &Call) -> Result<Answer, AttemptFailure> {
+    async fn ask(&self, call: &Call<ChatRequest>) -> Result<Answer, AttemptFailure> {
         let body = body(&call.request, &self.model, &self.capabilities, &self.params);
+        let completion = self.client.chat().create_byot(body).await;
         let completion: Completion =
-            self.client.chat().create_byot(body).await.map_err(|error| self.failure(error))?;
+            completion.map_err(|error| AttemptFailure::of_client(&self.upstream, error))?;
         completion
             .into_answer()
             .ok_or_else(|| AttemptFailure::upstream(&self.upstream, "the answer holds no choice"))
     }
-
-    fn failure(&self, error: OpenAIError) -> AttemptFailure {
-        let unknown = || AttemptFailure::upstream(&self.upstream, "the answer can't be read");
-        match error {
-            OpenAIError::Boxed(error) => {
-                error.downcast::<AttemptFailure>().map_or_else(|_| unknown(), |failure| *failure)
-            }
-            _ => unknown(),
-        }
-    }
 }
 
-impl Service<Call> for ModelClient {
+impl Service<Call<ChatRequest>> for ModelClient {
     type Response = Answer;
     /// What the timeout layer above wants.
     type Error = BoxError;
@@ -173,44 +97,8 @@ impl Service<Call> for ModelClient {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, call: Call) -> Self::Future {
+    fn call(&mut self, call: Call<ChatRequest>) -> Self::Future {
         let client = self.clone();
         Box::pin(async move { client.ask(&call).await.map_err(Into::into) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use test_case::test_case;
-
-    use super::*;
-
-    #[test]
-    fn the_key_is_sent_as_a_bearer_token_and_not_shown() {
-        let key = Some(SecretString::from("k-123"));
-        let headers = [("X-Team".to_owned(), "search".to_owned())];
-        let headers = headers.iter().map(|(name, value)| (name, value));
-        let endpoint = Endpoint::new("https://host/v1".parse().unwrap(), key, headers).unwrap();
-        assert_eq!(endpoint.headers()["authorization"], "Bearer k-123");
-        assert_eq!(endpoint.headers()["x-team"], "search");
-        assert!(!format!("{:?}", endpoint.headers()).contains("k-123"));
-        assert_eq!(endpoint.url("/chat/completions"), "https://host/v1/chat/completions");
-    }
-
-    #[test_case("Authorization", "Bearer x")]
-    #[test_case("HOST", "elsewhere")]
-    #[test_case("api-key", "x")]
-    #[test_case("a b", "x")]
-    #[test_case("x-ok", "line\nbreak")]
-    fn refuses_headers_that_are_not_for_the_config(name: &str, value: &str) {
-        header(name, value).unwrap_err();
-    }
-
-    #[test]
-    fn a_key_that_no_header_can_carry_is_refused_unseen() {
-        let key = Some(SecretString::from("k\n123"));
-        let error = Endpoint::new("https://host".parse().unwrap(), key, []).err().unwrap();
-        assert_eq!(error, InvalidHeader::Key);
-        assert!(!error.to_string().contains("123"));
     }
 }

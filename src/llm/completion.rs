@@ -1,8 +1,10 @@
 //! Reading a chat completion from whatever a compatible server sends.
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
+use super::attempt::Answered;
+use super::lenient::{lenient, token_count};
 use super::{FinishReason, TokenProbability};
 
 /// The body of a chat completion; any field may be missing.
@@ -63,17 +65,6 @@ struct TokenCounts {
     completion_tokens: Value,
 }
 
-/// A value of another shape, null above all, counts as absent: only what is
-/// needed has to be right.
-fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + serde::de::DeserializeOwned,
-{
-    let value = Value::deserialize(deserializer)?;
-    Ok(T::deserialize(value).unwrap_or_default())
-}
-
 /// A completion's first choice.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Answer {
@@ -85,6 +76,15 @@ pub(super) struct Answer {
     pub input_tokens: Option<u64>,
     /// Tokens written, where the upstream says so.
     pub output_tokens: Option<u64>,
+}
+
+impl Answered for Answer {
+    fn outcome(&self) -> &'static str {
+        match self.finish {
+            FinishReason::ContentFilter => "filtered",
+            _ => "ok",
+        }
+    }
 }
 
 impl Completion {
@@ -149,23 +149,6 @@ fn first_token(logprobs: Logprobs) -> Vec<TokenProbability> {
         .collect();
     known.sort_by(|a, b| b.logprob.total_cmp(&a.logprob));
     known
-}
-
-/// A count that can be true: negative and absurd ones count as missing.
-fn token_count(value: &Value) -> Option<u64> {
-    let count = match value.as_u64() {
-        Some(count) => count,
-        // Some servers send 12.0.
-        None => value.as_f64().filter(|count| count.fract() == 0.0).map(as_count)?,
-    };
-    u32::try_from(count).ok().map(u64::from)
-}
-
-/// Out of range for everything that isn't a count.
-fn as_count(count: f64) -> u64 {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    // checked by the caller's range
-    if (0.0..=f64::from(u32::MAX)).contains(&count) { count as u64 } else { u64::MAX }
 }
 
 #[cfg(test)]

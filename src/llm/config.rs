@@ -27,7 +27,7 @@ impl Default for LlmConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamConfig {
-    /// What stands before `/chat/completions`. Required.
+    /// What stands before `/chat/completions` and `/embeddings`. Required.
     pub base_url: BaseUrl,
     /// The key sent as `Authorization: Bearer`. Default: none is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,7 +36,8 @@ pub struct UpstreamConfig {
     /// 1. Default: 30000.
     #[serde(default = "default_attempt_timeout_ms")]
     pub attempt_timeout_ms: u64,
-    /// Most attempts that one call makes on this upstream, 1 to 10. Default: 3.
+    /// Most attempts that one call makes on this upstream, 1 to 10; embeddings
+    /// for an index, which nobody waits for, have 10. Default: 3.
     #[serde(default = "default_max_attempts")]
     pub max_attempts: u32,
     /// Further headers to send. Default: none.

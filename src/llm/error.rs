@@ -20,7 +20,7 @@ pub enum LlmError {
         /// The attempt's limit.
         limit: Duration,
     },
-    /// No connection, a 5xx, or a body that is no chat completion.
+    /// No connection, a 5xx, or a body that isn't what was asked for.
     #[error("upstream {upstream} failed: {detail}")]
     Upstream {
         /// Name of the upstream in the config.
@@ -34,6 +34,14 @@ pub enum LlmError {
         /// Name of the upstream in the config.
         upstream: Arc<str>,
         /// The status and what usually causes it.
+        detail: Arc<str>,
+    },
+    /// The upstream answers, but not as the config says it does.
+    #[error("upstream {upstream} answers otherwise than the config says: {detail}")]
+    Misconfigured {
+        /// Name of the upstream in the config.
+        upstream: Arc<str>,
+        /// The key, what is wrong with it and what would be right.
         detail: Arc<str>,
     },
     /// 429.
@@ -60,7 +68,7 @@ impl LlmError {
             Self::Deadline => Failure::Deadline,
             Self::Timeout { .. } => Failure::UpstreamTimeout,
             Self::Upstream { .. } => Failure::UpstreamError,
-            Self::Rejected { .. } => Failure::UpstreamRejected,
+            Self::Rejected { .. } | Self::Misconfigured { .. } => Failure::UpstreamRejected,
             Self::RateLimited { .. } => Failure::UpstreamRateLimited,
             Self::Overloaded => Failure::Overloaded,
             Self::ContextOverflow => Failure::ContextOverflow,

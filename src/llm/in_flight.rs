@@ -28,8 +28,18 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     limit: Option<usize>,
+    queue: Queue,
     running: usize,
     waiting: usize,
+}
+
+/// How many calls may wait for a place.
+#[derive(Clone, Copy, Debug)]
+enum Queue {
+    /// As many as the limit suggests: beyond them waiting would be in vain.
+    Bounded,
+    /// All of them: their callers bound them and have time.
+    Unbounded,
 }
 
 impl State {
@@ -38,10 +48,12 @@ impl State {
     }
 
     fn queue_is_full(&self) -> bool {
-        match self.limit {
-            None => false,
-            Some(0) => true,
-            Some(limit) => self.waiting >= MIN_QUEUE.max(limit.saturating_mul(QUEUE_PER_PERMIT)),
+        match (self.limit, self.queue) {
+            (Some(0), _) => true,
+            (None, _) | (Some(_), Queue::Unbounded) => false,
+            (Some(limit), Queue::Bounded) => {
+                self.waiting >= MIN_QUEUE.max(limit.saturating_mul(QUEUE_PER_PERMIT))
+            }
         }
     }
 }
@@ -62,7 +74,17 @@ impl InFlight {
     /// A limit of `limit` calls; `None`: no limit, 0: none allowed.
     #[must_use]
     pub fn new(limit: Option<usize>) -> Self {
-        let state = Mutex::new(State { limit, running: 0, waiting: 0 });
+        Self::with(limit, Queue::Bounded)
+    }
+
+    /// A limit of `limit` calls, at least 1, for callers who wait as long as it
+    /// takes.
+    pub(super) fn patient(limit: usize) -> Self {
+        Self::with(Some(limit.max(1)), Queue::Unbounded)
+    }
+
+    fn with(limit: Option<usize>, queue: Queue) -> Self {
+        let state = Mutex::new(State { limit, queue, running: 0, waiting: 0 });
         Self(Arc::new(Shared { state, freed: Notify::new() }))
     }
 
@@ -237,6 +259,23 @@ mod tests {
             task.abort();
         }
         until(|| limit.0.state().waiting == 0).await;
+    }
+
+    #[tokio::test]
+    async fn the_patient_are_never_turned_away() {
+        let limit = InFlight::patient(0);
+        let held = limit.acquire(later()).await.unwrap();
+        let waiting: Vec<_> = (0..2 * MIN_QUEUE)
+            .map(|_| {
+                let limit = limit.clone();
+                tokio::spawn(async move { limit.acquire(later()).await.map(drop) })
+            })
+            .collect();
+        until(|| limit.0.state().waiting == 2 * MIN_QUEUE).await;
+        drop(held);
+        for task in waiting {
+            task.await.unwrap().unwrap();
+        }
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use tower::ServiceExt;
 
 use super::attempt::Call;
 use super::completion::Answer;
+use super::pace::Pace;
 use super::stack::ModelStack;
 use super::{CallTimes, ChatModel, ChatReply, ChatRequest, LlmError, ModelSpec, metrics, tokens};
 use crate::domain::Usage;
@@ -35,16 +36,20 @@ pub struct UpstreamModel {
     name: Arc<str>,
     spec: ModelSpec,
     prices: Prices,
-    stack: ModelStack,
+    stack: ModelStack<ChatRequest, Answer>,
 }
 
 impl UpstreamModel {
-    pub(super) fn new(spec: ModelSpec, prices: Prices, stack: ModelStack) -> Self {
+    pub(super) fn new(
+        spec: ModelSpec,
+        prices: Prices,
+        stack: ModelStack<ChatRequest, Answer>,
+    ) -> Self {
         Self { name: spec.name.as_str().into(), spec, prices, stack }
     }
 
     async fn ask(&self, request: ChatRequest, times: CallTimes) -> Result<ChatReply, LlmError> {
-        let call = Call::new(request, times);
+        let call = Call::new(request, times, Pace::Prompt);
         let request = Arc::clone(&call.request);
         let answer = self.stack.clone().oneshot(call).await?;
         let usage = self.usage(&request, &answer);

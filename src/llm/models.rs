@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tokio::time::Instant;
 
-use super::client::{Endpoint, InvalidHeader, ModelClient};
+use super::client::ModelClient;
 use super::config::{ModelConfig, UpstreamConfig};
 use super::in_flight::InFlight;
 use super::model::Prices;
-use super::retry::Target;
-use super::retry_budget::RetryBudget;
-use super::{ChatModel, ModelSpec, UpstreamModel, stack, transport};
-use crate::secret::SecretError;
+use super::upstream::{LlmConfigError, SecretMissing, Upstream, wrong};
+use super::{ChatModel, ModelSpec, UpstreamModel, stack};
 
 /// Fields of a request that `params` may not set.
 const RESERVED_PARAMS: [&str; 4] = ["model", "messages", "stream", "stream_options"];
@@ -41,20 +38,6 @@ pub enum ModelUnavailable {
     },
 }
 
-/// A wrong config: the key, what is wrong with it and what would be right.
-#[derive(Debug, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct LlmConfigError {
-    /// The key's path, such as `models.small.upstreams`.
-    pub key: String,
-    /// What is wrong and what would be right.
-    pub problem: String,
-}
-
-fn wrong(key: String, problem: impl Into<String>) -> LlmConfigError {
-    LlmConfigError { key, problem: problem.into() }
-}
-
 impl Models {
     /// Checks and builds them all. `env` looks up environment variables that
     /// secrets are in. A missing secret is a warning and no error: models that
@@ -70,7 +53,7 @@ impl Models {
         for (name, config) in upstreams {
             let upstream = Upstream::build(name, config, env)?;
             if let Err(missing) = &upstream {
-                built.warnings.push(format!("upstreams.{name}.api_key: {missing}"));
+                built.warnings.push(missing.to_string());
             }
             ready.insert(name.as_str(), upstream);
         }
@@ -100,52 +83,8 @@ impl Models {
     }
 }
 
-/// An upstream that can be called.
-struct Upstream {
-    name: Arc<str>,
-    config: UpstreamConfig,
-    endpoint: Endpoint,
-    http: reqwest::Client,
-    budget: Arc<RetryBudget>,
-}
-
-impl Upstream {
-    /// The inner error: its secret is missing.
-    fn build(
-        name: &str,
-        config: &UpstreamConfig,
-        env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Result<Self, SecretError>, LlmConfigError> {
-        let key = |field: &str| format!("upstreams.{name}.{field}");
-        if config.attempt_timeout_ms == 0 {
-            return Err(wrong(key("attempt_timeout_ms"), "0 leaves no time; use at least 1"));
-        }
-        if !(1..=10).contains(&config.max_attempts) {
-            let found = config.max_attempts;
-            return Err(wrong(key("max_attempts"), format!("{found} is not in 1 to 10")));
-        }
-        let api_key = match config.api_key.as_ref().map(|source| source.resolve(env)).transpose() {
-            Ok(api_key) => api_key,
-            Err(error) if error.is_config_error() => {
-                return Err(wrong(key("api_key"), error.to_string()));
-            }
-            Err(missing) => return Ok(Err(missing)),
-        };
-        let endpoint = Endpoint::new(config.base_url.clone(), api_key, &config.headers);
-        let endpoint = endpoint.map_err(|error| {
-            let field = if error == InvalidHeader::Key { "api_key" } else { "headers" };
-            wrong(key(field), error.to_string())
-        })?;
-        let http = transport::http_client(config)
-            .map_err(|error| wrong(key("base_url"), format!("no HTTP client: {error}")))?;
-        let name = Arc::from(name);
-        let budget = Arc::new(RetryBudget::new(Instant::now()));
-        Ok(Ok(Self { name, config: config.clone(), endpoint, http, budget }))
-    }
-}
-
 /// Upstreams by name; those whose secret is missing hold why.
-type Upstreams<'a> = BTreeMap<&'a str, Result<Upstream, SecretError>>;
+type Upstreams<'a> = BTreeMap<&'a str, Result<Upstream, SecretMissing>>;
 
 /// The inner error: none of its upstreams has its secret.
 fn build_model(
@@ -164,24 +103,21 @@ fn build_model(
     for entry in &config.upstreams {
         let upstream = match upstreams.get(entry.name()) {
             Some(Ok(upstream)) => upstream,
-            Some(Err(error)) => {
-                missing.push(format!("upstream {}: {error}", entry.name()));
+            Some(Err(SecretMissing { upstream, error })) => {
+                missing.push(format!("upstream {upstream}: {error}"));
                 continue;
             }
             None => return Err(wrong(key, format!("there is no [upstreams.{}]", entry.name()))),
         };
         let client = ModelClient::new(
-            upstream.http.clone(),
-            upstream.endpoint.clone(),
-            Arc::clone(&upstream.name),
+            upstream,
             entry.model().unwrap_or(model_name).into(),
             Arc::clone(&capabilities),
             Arc::clone(&params),
         );
         let timeout = upstream.config.attempt_timeout();
         stacks.push(stack::upstream_stack(client, &upstream.name, &label, timeout));
-        let max_attempts = upstream.config.max_attempts;
-        targets.push(Target { max_attempts, budget: Arc::clone(&upstream.budget) });
+        targets.push(upstream.target());
     }
     if stacks.is_empty() {
         return Ok(Err(missing.join("; ")));

@@ -4,31 +4,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tower::ServiceBuilder;
 use tower::retry::RetryLayer;
 use tower::timeout::TimeoutLayer;
 use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Service, ServiceBuilder};
 
 use super::LlmError;
-use super::attempt::{AttemptFailure, Call};
-use super::client::ModelClient;
-use super::completion::Answer;
+use super::attempt::{Answered, AttemptFailure, Call};
 use super::in_flight::InFlight;
 use super::layers::{DeadlineLayer, Failover, InFlightLayer, RecordLayer};
 use super::retry::{RetryPolicy, Target};
 
-/// The service that answers calls to a model.
-pub(super) type ModelStack = BoxCloneSyncService<Call, Answer, LlmError>;
+/// The service that answers calls to a model: an `A` for an `R`.
+pub(super) type ModelStack<R, A> = BoxCloneSyncService<Call<R>, A, LlmError>;
 
 /// The service that makes one attempt on one upstream.
-pub(super) type UpstreamStack = BoxCloneSyncService<Call, Answer, AttemptFailure>;
+pub(super) type UpstreamStack<R, A> = BoxCloneSyncService<Call<R>, A, AttemptFailure>;
 
 /// What surrounds all of a model's upstreams, outermost first.
-pub(super) fn model_stack(
+pub(super) fn model_stack<R, A>(
     in_flight: &InFlight,
     targets: Arc<[Target]>,
-    upstreams: Arc<[UpstreamStack]>,
-) -> ModelStack {
+    upstreams: Arc<[UpstreamStack<R, A>]>,
+) -> ModelStack<R, A>
+where
+    R: Send + Sync + 'static,
+    A: Send + 'static,
+{
     let stack = ServiceBuilder::new()
         // Outermost, so that callers see the closed set of errors and nothing else.
         .map_err(|failure: AttemptFailure| failure.error)
@@ -45,12 +47,18 @@ pub(super) fn model_stack(
 }
 
 /// What surrounds one upstream of a model, outermost first.
-pub(super) fn upstream_stack(
-    client: ModelClient,
+pub(super) fn upstream_stack<C, R>(
+    client: C,
     upstream: &Arc<str>,
     model: &Arc<str>,
     attempt_timeout: Duration,
-) -> UpstreamStack {
+) -> UpstreamStack<R, C::Response>
+where
+    C: Service<Call<R>, Error = BoxError> + Clone + Send + Sync + 'static,
+    C::Future: Send + 'static,
+    C::Response: Answered + Send + 'static,
+    R: Send + Sync + 'static,
+{
     let stack = ServiceBuilder::new()
         // Outermost of an attempt, so that it sees every end of it, timeouts and
         // abandoned ones included.

@@ -3,7 +3,9 @@
 //! and readable answers: what that crate can't read it writes into the log, body
 //! and all.
 
+use std::borrow::Cow;
 use std::error::Error;
+use std::future::Future;
 use std::io::ErrorKind;
 use std::sync::{Arc, Once};
 use std::task::{Context, Poll};
@@ -14,15 +16,14 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::StatusCode;
 use reqwest::{Request, Response};
+use serde_json::Value;
 use tower::Service;
 
 use super::attempt::AttemptFailure;
 use super::classify::{self, ErrorBody};
-use super::completion::Completion;
 use super::config::{BaseUrl, UpstreamConfig};
+use super::upstream::Upstream;
 
-/// Largest answer that is read, unpacked, in bytes.
-const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// Largest part of an error's body that is read, in bytes.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// Longest time to wait for an error's body: its status already says enough.
@@ -34,11 +35,6 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 const IDLE_TIME: Duration = Duration::from_secs(30);
 /// Idle connections kept for each upstream.
 const MAX_IDLE: usize = 64;
-
-/// What stands in for the body of a prompt that a content filter stopped, so
-/// that it is read like an answer that one stopped.
-const FILTERED: &str =
-    r#"{"choices":[{"finish_reason":"content_filter","message":{"content":null}}]}"#;
 
 /// An HTTP client for the upstream at `config`.
 pub(super) fn http_client(config: &UpstreamConfig) -> Result<reqwest::Client, reqwest::Error> {
@@ -72,41 +68,75 @@ fn install_crypto() {
     });
 }
 
-/// The service under async-openai.
-#[derive(Clone)]
-pub(super) struct Transport {
-    http: reqwest::Client,
-    upstream: Arc<str>,
+/// What kind of answers a transport fetches.
+pub(super) trait AnswerKind: Clone + Send + Sync + 'static {
+    /// What a person should check where an upstream takes exception to the
+    /// request itself.
+    const CHECK: &'static str;
+
+    /// Largest answer that is read, unpacked, in bytes.
+    fn max_bytes(&self) -> usize;
+
+    /// What stands in for the answer where a content filter stopped the
+    /// request; without it that is a failure.
+    fn filtered(&self) -> Option<Bytes> {
+        None
+    }
+
+    /// Takes the body of a success and gives what async-openai is to read.
+    fn receive(&self, body: Bytes) -> impl Future<Output = Result<Bytes, Unusable>> + Send;
 }
 
-impl Transport {
-    pub const fn new(http: reqwest::Client, upstream: Arc<str>) -> Self {
-        Self { http, upstream }
+/// Why the body of a success can't be used.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Unusable {
+    /// It is an error all the same: its `error` field.
+    Error(Value),
+    /// It isn't what was asked for; another attempt may bring that.
+    Broken(Cow<'static, str>),
+    /// It is of another shape than the config says, as it will be every time.
+    Misconfigured(Cow<'static, str>),
+}
+
+/// The service under async-openai.
+#[derive(Clone)]
+pub(super) struct Transport<K> {
+    http: reqwest::Client,
+    upstream: Arc<str>,
+    kind: K,
+}
+
+impl<K: AnswerKind> Transport<K> {
+    pub fn new(upstream: &Upstream, kind: K) -> Self {
+        Self { http: upstream.http.clone(), upstream: Arc::clone(&upstream.name), kind }
     }
 
     async fn send(&self, request: Request) -> Result<Response, AttemptFailure> {
         let response = self.http.execute(request).await.map_err(|error| self.broken(&error))?;
         let status = response.status();
-        if !status.is_success() {
-            let wait = classify::retry_after(response.headers());
-            let body = self.error_body(response).await;
-            if status.is_client_error() && body.is_filtered() {
-                return Ok(success(Bytes::from_static(FILTERED.as_bytes())));
-            }
-            return Err(classify::failure(&self.upstream, status, wait, &body));
-        }
         let wait = classify::retry_after(response.headers());
-        let body = self.body(response).await?;
-        self.check(&body, wait)?;
-        Ok(success(body))
+        if status.is_success() {
+            let body = self.body(response).await?;
+            let body = self.kind.receive(body).await;
+            return body.map(success).map_err(|why| self.unusable(why, wait));
+        }
+        let body = self.error_body(response).await;
+        if status.is_client_error()
+            && body.is_filtered()
+            && let Some(filtered) = self.kind.filtered()
+        {
+            return Ok(success(filtered));
+        }
+        Err(classify::failure(&self.upstream, status, wait, &body, K::CHECK))
     }
 
     /// The whole body, so that a timeout around this service covers it.
     async fn body(&self, mut response: Response) -> Result<Bytes, AttemptFailure> {
+        let limit = self.kind.max_bytes();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error))? {
-            if body.len() + chunk.len() > MAX_BODY_BYTES {
-                let detail = format!("the answer is larger than {MAX_BODY_BYTES} bytes");
+            if body.len() + chunk.len() > limit {
+                let detail = format!("the answer is larger than {limit} bytes");
                 return Err(AttemptFailure::upstream(&self.upstream, detail));
             }
             body.extend_from_slice(&chunk);
@@ -129,18 +159,15 @@ impl Transport {
         ErrorBody::parse(&body)
     }
 
-    /// Whether the body of a success is a chat completion.
-    fn check(&self, body: &[u8], wait: Option<Duration>) -> Result<(), AttemptFailure> {
-        let completion = serde_json::from_slice::<Completion>(body);
-        match completion {
-            Ok(completion) if completion.has_answer() => Ok(()),
-            Ok(Completion { error: Some(error), .. }) if !error.is_null() => {
+    fn unusable(&self, why: Unusable, wait: Option<Duration>) -> AttemptFailure {
+        match why {
+            Unusable::Error(error) => {
                 let error = ErrorBody::from_value(error);
-                Err(classify::failure(&self.upstream, error.status(), wait, &error))
+                classify::failure(&self.upstream, error.status(), wait, &error, K::CHECK)
             }
-            Ok(_) => Err(AttemptFailure::upstream(&self.upstream, "the answer holds no choice")),
-            Err(_) => {
-                Err(AttemptFailure::upstream(&self.upstream, "the answer is no chat completion"))
+            Unusable::Broken(detail) => AttemptFailure::upstream(&self.upstream, detail),
+            Unusable::Misconfigured(detail) => {
+                AttemptFailure::misconfigured(&self.upstream, detail)
             }
         }
     }
@@ -182,7 +209,7 @@ fn success(body: Bytes) -> Response {
     response.into()
 }
 
-impl Service<HttpRequestFactory> for Transport {
+impl<K: AnswerKind> Service<HttpRequestFactory> for Transport<K> {
     type Response = Response;
     type Error = AttemptFailure;
     type Future = BoxFuture<'static, Result<Response, AttemptFailure>>;

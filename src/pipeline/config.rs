@@ -9,7 +9,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::StrategyName;
 use crate::prompt::Task;
-use crate::retrieve::{Condition, Filter, Freshness, Range, RetrievalMode, UPDATED_AT, freshness};
+use crate::retrieve::{
+    ComponentWeights, Condition, Filter, Freshness, Fusion, FusionKind, Range, RetrievalMode, RrfK,
+    UPDATED_AT, freshness,
+};
 
 /// One named configuration of retrieval, strategy, prompt, model and deadline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,6 +125,15 @@ pub struct RetrieveConfig {
     pub mode: RetrievalMode,
     /// How many candidates are retrieved.
     pub limit: usize,
+    /// How the components become one order, where both take part.
+    pub fusion: FusionName,
+    /// How much the components count in it; absent: 2 to 1 for BM25 where the
+    /// fusion is relative, and 1 to 1 where it is RRF.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<ComponentWeights>,
+    /// The constant of RRF; absent: 60. Refused where the fusion is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rrf_k: Option<RrfK>,
     /// Prefers newer documents, by `metadata.updated_at`; absent: not at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freshness: Option<Freshness>,
@@ -135,7 +147,35 @@ pub struct RetrieveConfig {
     pub max_age: Option<Duration>,
 }
 
+/// The kinds of fusion by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FusionName {
+    /// Sums of scores, each between the best and the worst of its component.
+    #[default]
+    Relative,
+    /// Reciprocal rank fusion: sums of `weight / (rrf_k + rank)`.
+    Rrf,
+}
+
 impl RetrieveConfig {
+    /// How the components are fused.
+    #[must_use]
+    pub fn to_fusion(&self) -> Fusion {
+        let kind = match self.fusion {
+            FusionName::Relative => FusionKind::Relative,
+            FusionName::Rrf => FusionKind::ReciprocalRanks(self.rrf_k.unwrap_or_default()),
+        };
+        Fusion::new(kind, self.weights.unwrap_or(kind.usual_weights()))
+    }
+
+    /// Whether a constant of RRF is given and another fusion, so that it would
+    /// have no effect.
+    #[must_use]
+    pub const fn rrf_k_is_stray(&self) -> bool {
+        matches!(self.fusion, FusionName::Relative) && self.rrf_k.is_some()
+    }
+
     /// The filter with what the pipeline itself leaves out.
     #[must_use]
     pub fn narrowed(&self, mut filter: Filter, now: Timestamp) -> Filter {
@@ -151,7 +191,15 @@ impl RetrieveConfig {
 
 impl Default for RetrieveConfig {
     fn default() -> Self {
-        Self { mode: RetrievalMode::default(), limit: 100, freshness: None, max_age: None }
+        Self {
+            mode: RetrievalMode::default(),
+            limit: 100,
+            fusion: FusionName::default(),
+            weights: None,
+            rrf_k: None,
+            freshness: None,
+            max_age: None,
+        }
     }
 }
 
@@ -163,4 +211,60 @@ pub enum PromptChoice {
     One(String),
     /// A prompt by task.
     ByTask(BTreeMap<Task, String>),
+}
+
+#[cfg(test)]
+mod tests {
+    use test_case::test_case;
+
+    use super::*;
+
+    fn retrieve(text: &str) -> Result<RetrieveConfig, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    fn fusion(kind: FusionKind, bm25: f64, dense: f64) -> Fusion {
+        Fusion::new(kind, ComponentWeights::new(bm25, dense).unwrap())
+    }
+
+    fn rrf(k: u32) -> FusionKind {
+        FusionKind::ReciprocalRanks(RrfK::new(k).unwrap())
+    }
+
+    #[test]
+    fn each_fusion_has_weights_of_its_own_by_default() {
+        let config = retrieve("").unwrap();
+        assert_eq!(config, RetrieveConfig::default());
+        assert_eq!(config.to_fusion(), fusion(FusionKind::Relative, 2.0, 1.0));
+        assert_eq!(config.to_fusion(), Fusion::default());
+        let config = retrieve("fusion = \"rrf\"").unwrap();
+        assert_eq!(config.to_fusion(), fusion(rrf(60), 1.0, 1.0));
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_used() {
+        let text = "fusion = \"rrf\"\nrrf_k = 10\nweights = { bm25 = 3, dense = 0.5 }";
+        let config = retrieve(text).unwrap();
+        assert_eq!(config.to_fusion(), fusion(rrf(10), 3.0, 0.5));
+        assert!(!config.rrf_k_is_stray());
+        assert_eq!(retrieve(&toml::to_string(&config).unwrap()).unwrap(), config);
+    }
+
+    #[test]
+    fn a_constant_of_rrf_without_rrf_is_stray() {
+        assert!(retrieve("rrf_k = 60").unwrap().rrf_k_is_stray());
+        assert!(!retrieve("").unwrap().rrf_k_is_stray());
+    }
+
+    #[test_case("fusion = \"sum\"", "unknown variant `sum`, expected `relative` or `rrf`" ; "kind")]
+    #[test_case("rrf_k = 10001", "rrf_k is 10001: use a whole number from 0 to" ; "large k")]
+    #[test_case("rrf_k = -1", "rrf_k" ; "negative k")]
+    #[test_case("weights = { bm25 = 1 }", "missing field `dense`" ; "half of the weights")]
+    #[test_case("weights = { bm25 = 0, dense = 0 }", "a weight above 0" ; "nothing counts")]
+    #[test_case("weights = { bm25 = 1, dense = -1 }", "dense is -1: use a number" ; "negative")]
+    #[test_case("weight = { bm25 = 1, dense = 1 }", "unknown field `weight`" ; "unknown key")]
+    fn impossible_settings_are_refused_with_the_remedy(text: &str, message: &str) {
+        let error = retrieve(text).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
 }

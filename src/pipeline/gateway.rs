@@ -92,6 +92,7 @@ impl Gateway {
             collections,
             query: asked.query.clone(),
             mode: first_stage.mode,
+            fusion: first_stage.to_fusion(),
             limit: candidates.unwrap_or(first_stage.limit),
             filter: first_stage.narrowed(filter, Timestamp::now()),
             freshness: first_stage.freshness,
@@ -119,8 +120,8 @@ impl Gateway {
         let deadline = deadline_of(&asked, &pipeline);
         let chosen = serving.choose(&pipeline, &asked)?;
         let begun = Instant::now();
-        let language = pipeline.language;
-        let candidates = Arc::new(order_given(&asked.query, documents, language, deadline).await?);
+        let lexical = pipeline.lexical;
+        let candidates = Arc::new(order_given(&asked.query, documents, lexical, deadline).await?);
         let timing = Timing { retrieve: millis(begun.elapsed()), ..Timing::default() };
         let ranked = self
             .rank(&asked, &pipeline, chosen, candidates, max_tokens_per_document, deadline)

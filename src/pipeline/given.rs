@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::{
     Candidate, CandidateList, Deadline, Document, DuplicateCandidate, FirstStageScores, Query,
 };
-use crate::retrieve::{Language, LocalBm25};
+use crate::retrieve::{Lexical, LocalBm25};
 
 /// The classical order of given documents: BM25 blended with the order in
 /// which they came. Where that isn't done by the deadline, the given order is
@@ -13,7 +13,7 @@ use crate::retrieve::{Language, LocalBm25};
 pub(super) async fn order_given(
     query: &Query,
     documents: Vec<Document>,
-    language: Language,
+    lexical: Lexical,
     deadline: Deadline,
 ) -> Result<CandidateList, DuplicateCandidate> {
     let documents: Vec<Arc<Document>> = documents.into_iter().map(Arc::new).collect();
@@ -22,7 +22,7 @@ pub(super) async fn order_given(
     }
     let (asked, given) = (query.clone(), documents.clone());
     let ordering = tokio::task::spawn_blocking(move || {
-        let bm25 = LocalBm25::new(language).ok()?;
+        let bm25 = LocalBm25::new(lexical).ok()?;
         Some(bm25.rank(&asked, &given))
     });
     match tokio::time::timeout_at(deadline.instant(), ordering).await {
@@ -58,7 +58,7 @@ mod tests {
     async fn order(texts: &[&str], deadline: Duration) -> Vec<String> {
         let query = Query::new("waterproof jacket").unwrap();
         let deadline = Deadline::after(deadline);
-        let ordered = order_given(&query, documents(texts), Language::English, deadline).await;
+        let ordered = order_given(&query, documents(texts), Lexical::default(), deadline).await;
         ordered.unwrap().iter().map(|candidate| candidate.document.id.to_string()).collect()
     }
 

@@ -11,7 +11,7 @@ use crate::domain::{NotWanted, StrategyName};
 use crate::llm::ChatModel;
 use crate::prompt::{Prompt, PromptRef, Registry, Task};
 use crate::rerank::task_of;
-use crate::retrieve::{CollectionConfig, Language};
+use crate::retrieve::{CollectionConfig, Lexical};
 
 /// A model as a pipeline finds it.
 #[derive(Clone)]
@@ -28,8 +28,8 @@ pub struct Pipeline {
     pub name: String,
     /// Its configuration.
     pub config: PipelineConfig,
-    /// Language of its first collection, for documents that requests bring.
-    pub language: Language,
+    /// How its first collection counts terms, for documents that requests bring.
+    pub lexical: Lexical,
     model: Option<ModelSlot>,
     prompts: BTreeMap<Task, Arc<Prompt>>,
 }
@@ -99,8 +99,8 @@ impl Serving {
             }
             let first = config.collection.names().first();
             let collection = first.and_then(|name| collections.get(name));
-            let language = collection.map_or_else(Language::default, |found| found.language);
-            match Pipeline::build(name, config, language, &registry, models) {
+            let lexical = collection.map_or_else(Lexical::default, CollectionConfig::lexical);
+            match Pipeline::build(name, config, lexical, &registry, models) {
                 Ok(pipeline) => drop(ready.insert(name.clone(), Arc::new(pipeline))),
                 Err(found) => problems.extend(found),
             }
@@ -199,7 +199,7 @@ impl Pipeline {
     fn build(
         name: &str,
         config: &PipelineConfig,
-        language: Language,
+        lexical: Lexical,
         registry: &Registry,
         models: &BTreeMap<String, ModelSlot>,
     ) -> Result<Self, Vec<Unservable>> {
@@ -240,7 +240,7 @@ impl Pipeline {
             problems.push(unservable(name, "window", "a call needs a document: 1 or more".into()));
         }
         if problems.is_empty() {
-            Ok(Self { name: name.into(), config: config.clone(), language, model, prompts })
+            Ok(Self { name: name.into(), config: config.clone(), lexical, model, prompts })
         } else {
             Err(problems)
         }

@@ -19,8 +19,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::analyzer::{Bm25Params, InvalidAnalyzer, TermCounter};
-use super::{Language, fuse};
+use super::analyzer::{InvalidAnalyzer, TermCounter};
+use super::fuse;
+use super::lexical::{Bm25Params, Lexical};
 use crate::domain::{
     Candidate, CandidateList, Document, DuplicateCandidate, FirstStageScores, Query,
 };
@@ -34,21 +35,23 @@ const PRIOR: f64 = 0.3;
 #[derive(Debug)]
 pub struct LocalBm25 {
     counter: TermCounter,
+    lexical: Lexical,
 }
 
-/// A document as BM25 sees it: how often each query term occurs, and length.
+/// A document as a query sees it: how often each of its terms occurs, and the
+/// length, both by the weights of the fields.
 struct Counts {
     of_terms: Vec<f64>,
     length: f64,
 }
 
 impl LocalBm25 {
-    /// A ranker for documents of this language.
+    /// A ranker with the settings of a collection.
     ///
     /// # Errors
     /// When the language has no analyzer.
-    pub fn new(language: Language) -> Result<Self, InvalidAnalyzer> {
-        TermCounter::new(language).map(|counter| Self { counter })
+    pub fn new(lexical: Lexical) -> Result<Self, InvalidAnalyzer> {
+        TermCounter::new(&lexical).map(|counter| Self { counter, lexical })
     }
 
     /// The documents in classical order. Takes time linear in their text and
@@ -91,7 +94,7 @@ impl LocalBm25 {
             documents.iter().map(|document| self.count(&terms, document)).collect();
         let n = documents.len() as f64;
         let total: f64 = counts.iter().map(|counts| counts.length).sum();
-        let params = Bm25Params::with_average_length(total / n.max(1.0));
+        let params = self.lexical.params(total / n.max(1.0));
         let mut frequencies = vec![0.0; terms.len()];
         for counts in &counts {
             for (frequency, count) in frequencies.iter_mut().zip(&counts.of_terms) {
@@ -101,30 +104,26 @@ impl LocalBm25 {
         // Lucene's variant: never negative, however common the term.
         let rarity: Vec<f64> =
             frequencies.iter().map(|df| ((n - df + 0.5) / (df + 0.5)).ln_1p()).collect();
-        counts.iter().map(|counts| counts.score(&rarity, params)).collect()
+        counts.iter().map(|counts| counts.score(&rarity, &params)).collect()
     }
 
     fn count(&self, terms: &HashMap<u32, usize>, document: &Document) -> Counts {
-        let mut counts = Counts { of_terms: vec![0.0; terms.len()], length: 0.0 };
-        for (term, n) in self.counter.document(&document.title, &document.text) {
-            counts.length += n;
-            if let Some(&index) = terms.get(&term) {
-                counts.of_terms[index] = n;
-            }
+        let counted = self.counter.document(&document.title, &document.text);
+        let mut of_terms = vec![0.0; terms.len()];
+        for (term, &index) in terms {
+            of_terms[index] = counted.terms.get(term).copied().unwrap_or_default();
         }
-        counts
+        Counts { of_terms, length: counted.length }
     }
 }
 
 impl Counts {
-    fn score(&self, rarity: &[f64], params: Bm25Params) -> Option<f32> {
-        let Bm25Params { k1, b, average_length } = params;
-        let held_back = k1 * (1.0 - b + b * self.length / average_length);
+    fn score(&self, rarity: &[f64], params: &Bm25Params) -> Option<f32> {
         let score: f64 = self
             .of_terms
             .iter()
             .zip(rarity)
-            .map(|(n, rarity)| rarity * n * (k1 + 1.0) / (n + held_back))
+            .map(|(n, rarity)| rarity * params.weight(*n, self.length))
             .sum();
         #[expect(clippy::cast_possible_truncation, reason = "scores are shown as f32")]
         self.of_terms.iter().any(|n| *n > 0.0).then_some(score as f32)
@@ -162,7 +161,7 @@ mod tests {
     }
 
     fn rank(query: &str, texts: &[&str]) -> CandidateList {
-        let ranker = LocalBm25::new(Language::English).unwrap();
+        let ranker = LocalBm25::new(Lexical::default()).unwrap();
         ranker.rank(&Query::new(query).unwrap(), &documents(texts)).unwrap()
     }
 
@@ -219,7 +218,7 @@ mod tests {
     #[test]
     fn no_documents_are_no_problem_and_a_repeated_id_is_one() {
         assert!(rank("tent", &[]).is_empty());
-        let ranker = LocalBm25::new(Language::English).unwrap();
+        let ranker = LocalBm25::new(Lexical::default()).unwrap();
         let mut twice = documents(&["a", "b"]);
         twice[1] = Arc::clone(&twice[0]);
         assert!(ranker.rank(&Query::new("a").unwrap(), &twice).is_err());

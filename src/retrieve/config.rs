@@ -6,8 +6,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::UPDATED_AT;
+use super::lexical::{Bm25Shape, FieldWeights, Lexical};
+use super::server::{ServerConfig, ServerUrl};
+use crate::secret::SecretSource;
 
-/// The engine and where it keeps its data.
+/// The engine and where it keeps its data. The keys of both engines may stand
+/// side by side: moving a collection from one to the other reads both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetrievalConfig {
@@ -15,12 +19,13 @@ pub struct RetrievalConfig {
     pub engine: EngineKind,
     /// Folder of the embedded engine, one folder per collection in it.
     pub data_dir: PathBuf,
-    /// Address of a Qdrant server; refused until that engine is built.
+    /// Address of a Qdrant server's gRPC port.
+    pub url: ServerUrl,
+    /// Key of the Qdrant server; absent: none is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<NotBuilt>,
-    /// Key of a Qdrant server; refused until that engine is built.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub api_key: Option<NotBuilt>,
+    pub api_key: Option<SecretSource>,
+    /// How the server is used.
+    pub server: ServerConfig,
 }
 
 impl Default for RetrievalConfig {
@@ -28,63 +33,59 @@ impl Default for RetrievalConfig {
         Self {
             engine: EngineKind::default(),
             data_dir: PathBuf::from("data"),
-            url: None,
+            url: ServerUrl::default(),
             api_key: None,
+            server: ServerConfig::default(),
         }
     }
 }
 
+impl RetrievalConfig {
+    /// Where the server is and how it is used.
+    #[must_use]
+    pub fn server_config(&self) -> ServerConfig {
+        ServerConfig { url: self.url.clone(), ..self.server.clone() }
+    }
+}
+
 /// The engines of the first stage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineKind {
     /// Qdrant in this process.
     #[default]
     Embedded,
-}
-
-impl<'de> Deserialize<'de> for EngineKind {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "embedded" => Ok(Self::Embedded),
-            "qdrant" => Err(serde::de::Error::custom(
-                "engine = \"qdrant\" is not built yet: use engine = \"embedded\" with data_dir",
-            )),
-            other => Err(serde::de::Error::custom(format!(
-                "unknown engine \"{other}\": use \"embedded\""
-            ))),
-        }
-    }
-}
-
-/// A key of the documented configuration that nothing reads yet. It has no
-/// value: reading one is an error that names the remedy, so that a setting is
-/// never silently without effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum NotBuilt {}
-
-impl<'de> Deserialize<'de> for NotBuilt {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde::de::IgnoredAny::deserialize(deserializer)?;
-        Err(serde::de::Error::custom(
-            "this key is not built yet: remove it (engine = \"embedded\" needs only data_dir)",
-        ))
-    }
+    /// A Qdrant server or cluster.
+    Qdrant,
 }
 
 /// How the documents of one collection are read and indexed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CollectionConfig {
     /// Stemming and stop words of BM25.
     pub language: Language,
+    /// k1 and b of BM25.
+    pub bm25: Bm25Shape,
+    /// How much title and text count for BM25.
+    pub fields: FieldWeights,
     /// Metadata keys that filters use, with the type of their values. A value
     /// of another type stays in the document, and filters don't see it.
     #[serde(deserialize_with = "indexed_keys")]
     pub indexed: BTreeMap<String, IndexType>,
+    /// What the collection, or an alias of it, is called on a Qdrant server;
+    /// absent: the same as here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_name: Option<String>,
 }
 
 impl CollectionConfig {
+    /// The settings of BM25.
+    #[must_use]
+    pub const fn lexical(&self) -> Lexical {
+        Lexical { language: self.language, shape: self.bm25, fields: self.fields }
+    }
+
     /// Every metadata key that has an index: the configured ones, and
     /// [`UPDATED_AT`](super::UPDATED_AT) as a date where they don't say
     /// otherwise.
@@ -128,11 +129,23 @@ pub enum IndexType {
 }
 
 /// Languages with a Snowball stemmer and a list of stop words.
+///
+/// A word is a run of letters and digits, in lower case. Accents count as they
+/// are written, unless the language's stemmer folds them: the German one takes
+/// ä, ö and ü for a, o and u, and ß for ss, so that "Häuser" finds "Haus".
+///
+/// What BM25 does not know in any language: parts of compounds ("Zelt" does not
+/// find "Zeltplane"), irregular forms ("ging" does not find "gehen"), umlauts
+/// written as two letters ("Haeuser"), and accents that are combining marks of
+/// their own, which separate words (bring data into Unicode's form NFC). An
+/// embedding model of the language makes up for some of it; the built-in model
+/// knows English.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "each variant is the language of its name")]
 pub enum Language {
-    /// No stemming and no stop words: for every language not listed here.
+    /// No stemming and no stop words, but lower case: for every language that
+    /// is not listed here, and for texts in several.
     None,
     Arabic,
     Danish,
@@ -212,6 +225,7 @@ impl std::fmt::Display for Language {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retrieve::ReadConsistency;
 
     fn retrieval(text: &str) -> Result<RetrievalConfig, toml::de::Error> {
         toml::from_str(text)
@@ -223,20 +237,22 @@ mod tests {
         assert_eq!(config.engine, EngineKind::Embedded);
         assert_eq!(config.data_dir, PathBuf::from("data"));
         let collection: CollectionConfig = toml::from_str("").unwrap();
+        assert_eq!(collection, CollectionConfig::default());
+        assert_eq!(collection.lexical(), Lexical::default());
         assert_eq!(collection.language, Language::English);
     }
 
     #[test]
-    fn keys_that_are_not_built_are_refused_with_the_remedy() {
-        for text in [
-            "engine = \"qdrant\"",
-            "url = \"http://127.0.0.1:6334\"",
-            "api_key = { env = \"QDRANT_API_KEY\" }",
-        ] {
-            let error = retrieval(text).unwrap_err().to_string();
-            assert!(error.contains("not built yet"), "{error}");
-            assert!(error.contains("\"embedded\""), "{error}");
-        }
+    fn two_keys_change_the_engine_and_the_rest_has_a_table_of_its_own() {
+        let text = "engine = \"qdrant\"\nurl = \"https://q.example\"\n\
+                    api_key = { env = \"QDRANT_API_KEY\" }\n\
+                    [server]\nread_consistency = \"majority\"\n";
+        let config = retrieval(text).unwrap();
+        assert_eq!(config.engine, EngineKind::Qdrant);
+        assert_eq!(config.url.as_str(), "https://q.example:6334");
+        assert_eq!(config.server.read_consistency, ReadConsistency::Majority);
+        let written = toml::to_string(&config).unwrap();
+        assert_eq!(retrieval(&written).unwrap(), config);
     }
 
     #[test]

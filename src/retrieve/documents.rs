@@ -14,10 +14,10 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use self::shared::Shared;
-use super::analyzer::{Analyzer, Bm25Params, InvalidAnalyzer, TermCounter};
+use super::analyzer::{Analyzer, InvalidAnalyzer, TermCounter};
 use super::engine::{Collection, Engine, Fingerprint, Point};
 use super::manifest::{Manifest, State};
-use super::{CollectionConfig, EncodeError, Encoder, EngineError, Language, point_id};
+use super::{CollectionConfig, EncodeError, Encoder, EngineError, Lexical, point_id};
 use crate::domain::{Deadline, DocId, Document};
 
 pub use self::listing::CollectionInfo;
@@ -84,10 +84,10 @@ impl Documents {
         self.configs.get(name).cloned().unwrap_or_default()
     }
 
-    /// The language that a collection's terms are read in by its settings.
+    /// How a collection's terms are read and counted by its settings.
     #[must_use]
-    pub fn language(&self, name: &str) -> Language {
-        self.config(name).language
+    pub fn lexical(&self, name: &str) -> Lexical {
+        self.config(name).lexical()
     }
 
     fn shared(&self, name: &str) -> Arc<Shared> {
@@ -119,7 +119,7 @@ impl Documents {
         average_length: f64,
     ) -> Result<Writer, WriteError> {
         let config = self.config(name);
-        let params = Bm25Params::with_average_length(average_length);
+        let params = config.lexical().params(average_length);
         let manifest = Manifest::new(self.encoder.model().clone(), config.language, params);
         let collection = self.engine.open_or_create(name, &manifest, patience()).await?;
         super::first_stage::check_same(&*collection, &config, self.encoder.model())?;
@@ -138,7 +138,7 @@ impl Documents {
     /// # Errors
     /// When the collection's language has no analyzer.
     pub fn average_length(&self, name: &str, documents: &[Document]) -> Result<f64, WriteError> {
-        let counter = TermCounter::new(self.config(name).language)?;
+        let counter = TermCounter::new(&self.lexical(name))?;
         let total: f64 = documents.iter().map(|it| counter.length(&it.title, &it.text)).sum();
         Ok(total / documents.len().max(1) as f64)
     }

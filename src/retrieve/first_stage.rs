@@ -297,6 +297,16 @@ pub(super) fn check_same(
             configured: config.language,
         });
     }
+    let (stored, configured) = (manifest.lexical(), config.lexical());
+    if stored != configured {
+        return Err(EngineError::OtherShape {
+            collection: name.to_owned(),
+            problem: format!(
+                "it was indexed with {stored}, and the configuration says {configured}; index \
+                 into a new collection, or set these in [collections.{name}]"
+            ),
+        });
+    }
     Ok(())
 }
 

@@ -52,7 +52,7 @@ impl Hits {
             .map(|(key, document)| ((document.id.clone(), key.source), document))
             .collect();
         let mut fused = match (&bm25, &dense) {
-            (Some(bm25), Some(dense)) => Some(fuse::relative_scores(bm25, dense)),
+            (Some(bm25), Some(dense)) => Some(request.fusion.fuse(bm25, dense)),
             _ => None,
         };
         let mut fresh = HashMap::new();
@@ -62,7 +62,12 @@ impl Hits {
                 Some((name.clone(), freshness.decay(freshness_of(document)?, now)))
             };
             fresh = documents.iter().filter_map(of).collect();
-            let relevance = fused.or_else(|| bm25.as_deref().or(dense.as_deref()).map(fuse::alone));
+            // Shares are of scores in [0, 1], which only relative fusion gives.
+            let relevance = match fused {
+                Some(fused) if request.fusion.is_relative() => Some(fused),
+                Some(fused) => Some(fuse::alone(&fused)),
+                None => bm25.as_deref().or(dense.as_deref()).map(fuse::alone),
+            };
             fused = relevance.map(|it| fuse::blended(&it, &fresh, freshness.weight));
         }
         let order = fused.as_ref().or(bm25.as_ref()).or(dense.as_ref());

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::analyzer::Bm25Params;
-use super::{EmbeddingModel, Language};
+use super::{Bm25Params, EmbeddingModel, Language, Lexical};
 
 /// The layout of what is stored. Raised when it changes in a way that this
 /// version can't read.
@@ -43,6 +42,12 @@ impl Manifest {
         Self { format: FORMAT, embedding, language, bm25, state: State::Indexing }
     }
 
+    /// What its BM25 vectors are made with, but for the average length.
+    #[must_use]
+    pub fn lexical(&self) -> Lexical {
+        self.bm25.lexical(self.language)
+    }
+
     /// Reads one from JSON.
     ///
     /// # Errors
@@ -80,7 +85,7 @@ mod tests {
             document_prefix: "passage: ".into(),
             parts: 2,
         };
-        Manifest::new(model, Language::German, Bm25Params::with_average_length(12.5))
+        Manifest::new(model, Language::German, crate::retrieve::Lexical::default().params(12.5))
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) mod freshness;
 mod fuse;
 mod hits;
 mod index;
+mod lexical;
 mod manifest;
 pub mod metrics;
 mod name;
@@ -29,9 +30,9 @@ mod retriever;
 mod server;
 mod transfer;
 
-pub use analyzer::{Bm25Params, InvalidAnalyzer};
+pub use analyzer::{Analyzer, Counts, InvalidAnalyzer, TermCounter};
 pub use bm25::LocalBm25;
-pub use config::{CollectionConfig, EngineKind, IndexType, Language, NotBuilt, RetrievalConfig};
+pub use config::{CollectionConfig, EngineKind, IndexType, Language, RetrievalConfig};
 pub use documents::{CollectionInfo, Documents, LiveWriter, WriteError, Writer, Written};
 pub use embedded::EmbeddedEngine;
 pub use encoder::{
@@ -45,11 +46,13 @@ pub use error::EngineError;
 pub use filter::{Condition, Filter, InvalidFilter, Range};
 pub use first_stage::FirstStage;
 pub use freshness::Freshness;
+pub use fuse::{ComponentWeights, Fusion, FusionKind, InvalidRrfK, RrfK};
 pub use index::{
     BadLine, BatchSize, CorpusLine, Drift, IndexError, IndexJob, IndexReport, LineProblem,
     LineSplitter, MAX_LINE, Progress, RawLine, Taken, Target, TargetCollection, TargetResult,
     Totals, index,
 };
+pub use lexical::{Bm25Params, Bm25Shape, FieldWeights, InvalidSetting, Lexical};
 pub use manifest::{Manifest, State};
 pub use point::{UPDATED_AT, point_id};
 pub use retriever::{RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever};

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Filter, Freshness};
+use super::{Filter, Freshness, Fusion};
 use crate::domain::{CandidateList, Deadline, Query};
 
 /// A first-stage engine over named collections.
@@ -34,6 +34,8 @@ pub struct Retrieve {
     pub query: Query,
     /// Which components take part.
     pub mode: RetrievalMode,
+    /// How they become one order, where both take part.
+    pub fusion: Fusion,
     /// Most candidates to return; 0 gives none.
     pub limit: usize,
     /// Conditions on metadata that every candidate meets.
@@ -52,7 +54,7 @@ pub enum RetrievalMode {
     Bm25,
     /// Embeddings alone.
     Dense,
-    /// Both, fused by relative scores.
+    /// Both, fused.
     #[default]
     Hybrid,
 }

@@ -139,7 +139,8 @@ mod tests {
     use crate::domain::{DocId, Document, Query};
     use crate::retrieve::encoder::StubEncoder;
     use crate::retrieve::{
-        Documents, EmbeddedEngine, Encoder, Filter, FirstStage, RetrievalMode, Retrieve, Retriever,
+        Documents, EmbeddedEngine, Encoder, Filter, FirstStage, Fusion, RetrievalMode, Retrieve,
+        Retriever,
     };
 
     const NAME: &str = "docs";
@@ -178,6 +179,7 @@ mod tests {
                 mode,
                 limit: 50,
                 filter: Filter::default(),
+                fusion: Fusion::default(),
                 freshness: None,
                 deadline: patience(),
             };

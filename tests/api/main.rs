@@ -5,6 +5,9 @@
 
 mod app;
 mod connections;
+mod documents;
+mod embeddings;
+mod fake_embeddings;
 mod fake_llm;
 mod faults;
 mod lists;

@@ -131,7 +131,7 @@ fn guides() -> String {
 
 async fn index_into(config: &Path, corpus: &Path, name: &str, stored: usize) {
     let loaded = ConfigSource::new(Some(config.to_owned()), Environment::default()).load().unwrap();
-    let documents = documents(&loaded.config).unwrap();
+    let documents = documents(&loaded).unwrap();
     let job = IndexJob { collection: name.into(), data: corpus.to_owned(), prune: false };
     let report = index(&documents, &job, &Quiet).await.unwrap();
     assert_eq!(report.stored, stored as u64);

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::cli::remote::{Remote, RemoteError};
 use crate::domain::DocId;
 use crate::retrieve::{
-    BadLine, BatchSize, CorpusLine, IndexError, Language, LineProblem, LineSplitter, Progress,
+    BadLine, BatchSize, CorpusLine, IndexError, Lexical, LineProblem, LineSplitter, Progress,
     RawLine, Taken, Target, TargetCollection, TargetResult, Totals, point_id,
 };
 
@@ -32,13 +32,14 @@ struct Collection {
 #[derive(Deserialize)]
 struct Info {
     documents: u64,
-    language: Language,
+    #[serde(flatten)]
+    lexical: Lexical,
     average_length: f64,
 }
 
 /// What is read of the answer to documents.
 #[derive(Deserialize)]
-struct Stored {
+struct Receipt {
     stored: u64,
     unchanged: u64,
     #[serde(default)]
@@ -67,13 +68,13 @@ impl From<RemoteError> for IndexError {
 }
 
 impl Target for Gateway {
-    fn check<'a>(&'a self, collection: &'a str) -> TargetResult<'a, Language> {
+    fn check<'a>(&'a self, collection: &'a str) -> TargetResult<'a, Lexical> {
         Box::pin(async move {
             match info(&self.0, collection).await {
-                Ok(info) => Ok(info.language),
+                Ok(info) => Ok(info.lexical),
                 // Where it isn't there, the gateway says how it would be made.
-                Err(RemoteError::Refused { problem, .. }) if problem.language.is_some() => {
-                    Ok(problem.language.unwrap_or_default())
+                Err(RemoteError::Refused { problem, .. }) if problem.lexical.is_some() => {
+                    Ok(problem.lexical.unwrap_or_default())
                 }
                 Err(error) => Err(error.into()),
             }
@@ -108,8 +109,8 @@ impl TargetCollection for Collection {
             let body: Vec<&[u8]> = lines.iter().map(|line| &*line.text).collect();
             let request = self.remote.http().post(url).body(body.join(&b'\n'));
             let request = request.header("content-type", "application/x-ndjson");
-            let stored: Stored = self.remote.ask(request).await?;
-            Ok(taken(stored, &lines))
+            let receipt: Receipt = self.remote.ask(request).await?;
+            Ok(taken(receipt, &lines))
         })
     }
 
@@ -156,16 +157,16 @@ impl TargetCollection for Collection {
 }
 
 /// The gateway numbers the lines of a request; the file has other numbers.
-fn taken(stored: Stored, lines: &[CorpusLine]) -> Taken {
-    let refused = stored.errors.into_iter().filter_map(|LineError { line, error }| {
+fn taken(receipt: Receipt, lines: &[CorpusLine]) -> Taken {
+    let refused = receipt.errors.into_iter().filter_map(|LineError { line, error }| {
         let line = lines.get(line.checked_sub(1)?)?;
         Some(BadLine { number: line.number, problem: LineProblem::Refused(error) })
     });
     Taken {
-        stored: stored.stored,
-        unchanged: stored.unchanged,
-        cut: stored.cut,
-        refused: stored.bad_lines,
+        stored: receipt.stored,
+        unchanged: receipt.unchanged,
+        cut: receipt.cut,
+        refused: receipt.bad_lines,
         first_refused: refused.collect(),
     }
 }
@@ -230,8 +231,8 @@ mod tests {
         let lines = [line(7), line(9), line(30)];
         let error = |line| LineError { line, error: "no".into() };
         let errors = vec![error(1), error(3), error(0), error(4)];
-        let stored = Stored { stored: 1, unchanged: 0, cut: 0, bad_lines: 2, errors };
-        let taken = taken(stored, &lines);
+        let receipt = Receipt { stored: 1, unchanged: 0, cut: 0, bad_lines: 2, errors };
+        let taken = taken(receipt, &lines);
         let numbers: Vec<u64> = taken.first_refused.iter().map(|line| line.number).collect();
         assert_eq!((numbers, taken.refused), (vec![7, 30], 2));
         assert!(taken.first_refused[0].to_string().starts_with("line 7: the gateway refuses it"));

@@ -13,7 +13,7 @@ use crate::http::access::ErrorNote;
 use crate::http::arrival::Arrival;
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::state::HttpState;
-use crate::retrieve::{Documents, Language};
+use crate::retrieve::{Documents, Lexical};
 
 /// What is in a path, decoded.
 pub(super) type Named<T> = Result<axum::extract::Path<T>, PathRejection>;
@@ -38,8 +38,8 @@ async fn info(state: &HttpState, name: Named<String>) -> Result<Response, Refuse
         Err(error) => {
             let error = ApiError::from(error);
             let can_be_made = error.code == ErrorCode::UnknownCollection;
-            let language = can_be_made.then(|| documents.language(&name));
-            Err(Refused { error: not_found_if_invalid(error), more: More { language } })
+            let lexical = can_be_made.then(|| documents.lexical(&name));
+            Err(Refused { error: not_found_if_invalid(error), more: More { lexical } })
         }
     }
 }
@@ -53,9 +53,9 @@ pub(super) struct Refused<M = More> {
 /// What helps those who want to make the collection.
 #[derive(Default, Serialize)]
 pub(super) struct More {
-    /// The language that its terms would be read in.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    language: Option<Language>,
+    /// How its terms would be read and counted.
+    #[serde(flatten)]
+    lexical: Option<Lexical>,
 }
 
 impl<M: Default> From<ApiError> for Refused<M> {

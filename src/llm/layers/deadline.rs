@@ -28,11 +28,12 @@ pub(in crate::llm) struct DeadlineService<S> {
     inner: S,
 }
 
-impl<S> Service<Call> for DeadlineService<S>
+impl<S, R> Service<Call<R>> for DeadlineService<S>
 where
-    S: Service<Call, Error = AttemptFailure>,
+    S: Service<Call<R>, Error = AttemptFailure>,
     S::Future: Send + 'static,
     S::Response: Send + 'static,
+    R: Send + Sync + 'static,
 {
     type Response = S::Response;
     type Error = AttemptFailure;
@@ -42,7 +43,7 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, call: Call) -> Self::Future {
+    fn call(&mut self, call: Call<R>) -> Self::Future {
         let end = call.times.late_until.max(call.times.deadline).instant();
         let seen = call.clone();
         let answer = self.inner.call(call);

@@ -7,32 +7,41 @@ use futures::future::BoxFuture;
 use tower::{Service, ServiceExt};
 
 use crate::llm::attempt::{AttemptFailure, Call};
-use crate::llm::completion::Answer;
 use crate::llm::stack::UpstreamStack;
 
 /// A model's upstreams in failover order.
-#[derive(Clone)]
-pub(in crate::llm) struct Failover {
-    upstreams: Arc<[UpstreamStack]>,
+pub(in crate::llm) struct Failover<R, A> {
+    upstreams: Arc<[UpstreamStack<R, A>]>,
 }
 
-impl Failover {
-    pub const fn new(upstreams: Arc<[UpstreamStack]>) -> Self {
+impl<R, A> Failover<R, A> {
+    pub const fn new(upstreams: Arc<[UpstreamStack<R, A>]>) -> Self {
         Self { upstreams }
     }
 }
 
-impl Service<Call> for Failover {
-    type Response = Answer;
+/// Not derived: that would ask the same of `R` and `A`.
+impl<R, A> Clone for Failover<R, A> {
+    fn clone(&self) -> Self {
+        Self { upstreams: Arc::clone(&self.upstreams) }
+    }
+}
+
+impl<R, A> Service<Call<R>> for Failover<R, A>
+where
+    R: Send + Sync + 'static,
+    A: Send + 'static,
+{
+    type Response = A;
     type Error = AttemptFailure;
-    type Future = BoxFuture<'static, Result<Answer, AttemptFailure>>;
+    type Future = BoxFuture<'static, Result<A, AttemptFailure>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), AttemptFailure>> {
         // Which upstream it will be shows only in the call.
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, call: Call) -> Self::Future {
+    fn call(&mut self, call: Call<R>) -> Self::Future {
         let upstream = self.upstreams[call.upstream].clone();
         Box::pin(upstream.oneshot(call))
     }

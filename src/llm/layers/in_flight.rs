@@ -39,10 +39,11 @@ pub(in crate::llm) struct InFlightService<S> {
     inner: S,
 }
 
-impl<S> Service<Call> for InFlightService<S>
+impl<S, R> Service<Call<R>> for InFlightService<S>
 where
-    S: Service<Call, Error = AttemptFailure> + Clone + Send + 'static,
+    S: Service<Call<R>, Error = AttemptFailure> + Clone + Send + 'static,
     S::Future: Send + 'static,
+    R: Send + Sync + 'static,
 {
     type Response = S::Response;
     type Error = AttemptFailure;
@@ -53,7 +54,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, call: Call) -> Self::Future {
+    fn call(&mut self, call: Call<R>) -> Self::Future {
         let limit = self.limit.clone();
         let inner = self.inner.clone();
         Box::pin(async move {

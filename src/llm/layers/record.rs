@@ -8,9 +8,8 @@ use futures::future::BoxFuture;
 use tower::timeout::error::Elapsed;
 use tower::{BoxError, Layer, Service};
 
-use crate::llm::attempt::{AttemptFailure, Call};
-use crate::llm::completion::Answer;
-use crate::llm::{FinishReason, LlmError, metrics};
+use crate::llm::attempt::{Answered, AttemptFailure, Call};
+use crate::llm::{LlmError, metrics};
 
 /// Lets no attempt start after the deadline, counts those that do by how they
 /// end, and notes failures where the caller sees them at once.
@@ -52,35 +51,33 @@ pub(in crate::llm) struct RecordService<S> {
     inner: S,
 }
 
-impl<S> Service<Call> for RecordService<S>
+impl<S, R> Service<Call<R>> for RecordService<S>
 where
-    S: Service<Call, Response = Answer, Error = BoxError>,
+    S: Service<Call<R>, Error = BoxError>,
     S::Future: Send + 'static,
+    S::Response: Answered + Send + 'static,
 {
-    type Response = Answer;
+    type Response = S::Response;
     type Error = AttemptFailure;
-    type Future = BoxFuture<'static, Result<Answer, AttemptFailure>>;
+    type Future = BoxFuture<'static, Result<S::Response, AttemptFailure>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), AttemptFailure>> {
         self.inner.poll_ready(context).map_err(|error| self.record.failure(error))
     }
 
-    fn call(&mut self, call: Call) -> Self::Future {
+    fn call(&mut self, call: Call<R>) -> Self::Future {
         if call.times.deadline.has_passed() {
             let late = AttemptFailure::last(LlmError::Deadline);
             return Box::pin(async { Err(late) });
         }
         let record = self.record.clone();
-        let (failures, last) = (Arc::clone(&call.times.failures), Arc::clone(&call.last));
+        let (failures, failed) = (Arc::clone(&call.times.failures), Arc::clone(&call.failed));
         let answer = self.inner.call(call);
         Box::pin(async move {
             let mut attempt = Attempt { record: &record, outcome: "cancelled" };
             match answer.await {
                 Ok(answer) => {
-                    attempt.outcome = match answer.finish {
-                        FinishReason::ContentFilter => "filtered",
-                        _ => "ok",
-                    };
+                    attempt.outcome = answer.outcome();
                     Ok(answer)
                 }
                 Err(error) => {
@@ -88,7 +85,7 @@ where
                     let reason = failure.error.failure();
                     attempt.outcome = reason.as_str();
                     failures.set(reason);
-                    last.set(failure.error.clone());
+                    failed.note(failure.error.clone());
                     tracing::info!(
                         model = &*record.model,
                         upstream = &*record.upstream,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Documents, State, WriteError, patience};
 use crate::domain::DocId;
-use crate::retrieve::{EmbeddingModel, Language};
+use crate::retrieve::{EmbeddingModel, Lexical};
 
 /// Documents read at a time: they come whole, and each may be a few MiB.
 const PAGE: usize = 64;
@@ -19,8 +19,9 @@ pub struct CollectionInfo {
     pub documents: usize,
     /// Whether the last indexing came to its end.
     pub state: State,
-    /// Stemming and stop words of BM25.
-    pub language: Language,
+    /// What its BM25 vectors are made with.
+    #[serde(flatten)]
+    pub lexical: Lexical,
     /// The model of its embeddings.
     pub embedding: EmbeddingModel,
     /// Average length in terms that BM25 counts with.
@@ -40,7 +41,7 @@ impl Documents {
             name: name.to_owned(),
             documents,
             state: manifest.state,
-            language: manifest.language,
+            lexical: manifest.lexical(),
             embedding: manifest.embedding.clone(),
             average_length: manifest.bm25.average_length,
         })

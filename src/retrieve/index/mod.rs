@@ -92,9 +92,9 @@ pub async fn index(
 ) -> Result<IndexReport, IndexError> {
     let file = locate(&job.data)?;
     // Said before the first pass, which may take a while.
-    let language = target.check(&job.collection).await?;
+    let lexical = target.check(&job.collection).await?;
     let mut report = IndexReport::default();
-    let survey = Survey::take(language, &file, &mut report, progress)?;
+    let survey = Survey::take(&lexical, &file, &mut report, progress)?;
     let (documents, average_length) = (survey.documents(), survey.average_length());
     let collection = target.open(&job.collection, average_length).await?;
     store(&*collection, &file, &survey, &mut report, progress).await?;

@@ -10,7 +10,7 @@ use super::lines::{Lines, RawLine};
 use super::{BadLine, IndexError, IndexReport, LineProblem, Progress};
 use crate::domain::Document;
 use crate::retrieve::analyzer::TermCounter;
-use crate::retrieve::{Language, point_id};
+use crate::retrieve::{Lexical, point_id};
 
 /// What the first pass learns: the point of every good line, and lengths.
 pub(super) struct Survey {
@@ -24,12 +24,12 @@ pub(super) struct Survey {
 
 impl Survey {
     pub(super) fn take(
-        language: Language,
+        lexical: &Lexical,
         file: &Path,
         report: &mut IndexReport,
         progress: &dyn Progress,
     ) -> Result<Self, IndexError> {
-        let counter = TermCounter::new(language)?;
+        let counter = TermCounter::new(lexical)?;
         let size = size_of(file)?;
         let mut survey = Self { lines: HashMap::new(), terms: 0.0, size };
         let mut lines = Lines::open(file)?;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{BadLine, IndexError, Progress};
 use crate::domain::Document;
 use crate::retrieve::documents::{Documents, Writer};
-use crate::retrieve::{EngineError, Language, WriteError};
+use crate::retrieve::{EngineError, Lexical, WriteError};
 
 /// What a target answers.
 pub type TargetResult<'a, T> = BoxFuture<'a, Result<T, IndexError>>;
@@ -17,8 +17,8 @@ pub type TargetResult<'a, T> = BoxFuture<'a, Result<T, IndexError>>;
 /// A place where documents can be indexed into collections.
 pub trait Target: Sync {
     /// Whether there is anything against indexing into this collection, before
-    /// the data is read; and the language that its terms are counted in.
-    fn check<'a>(&'a self, collection: &'a str) -> TargetResult<'a, Language>;
+    /// the data is read; and how its terms are counted.
+    fn check<'a>(&'a self, collection: &'a str) -> TargetResult<'a, Lexical>;
 
     /// The collection, made if it doesn't exist; BM25 counts with this average
     /// length in terms if nothing is stored in it yet.
@@ -98,11 +98,11 @@ pub struct Totals {
 pub(super) const ENGINE_BATCH: BatchSize = BatchSize { documents: 128, bytes: 4 << 20 };
 
 impl Target for Documents {
-    fn check<'a>(&'a self, collection: &'a str) -> TargetResult<'a, Language> {
+    fn check<'a>(&'a self, collection: &'a str) -> TargetResult<'a, Lexical> {
         Box::pin(async move {
             match self.writer(collection).await {
                 Ok(_) | Err(WriteError::Engine(EngineError::NoCollection(_))) => {
-                    Ok(self.language(collection))
+                    Ok(self.lexical(collection))
                 }
                 Err(error) => Err(error.into()),
             }

@@ -1,4 +1,5 @@
-//! How a Qdrant server or cluster is reached and used: keys of `[retrieval]`.
+//! How a Qdrant server or cluster is reached and used: `retrieval.url` and the
+//! keys of `[retrieval.server]`.
 
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
@@ -14,7 +15,9 @@ const PORT: u16 = 6334;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
-    /// Address of its gRPC port; `http://127.0.0.1:6334` by default.
+    /// Address of its gRPC port; `http://127.0.0.1:6334` by default. In the
+    /// file it stands one level up, beside the engine: `retrieval.url`.
+    #[serde(skip)]
     pub url: ServerUrl,
     /// Longest wait for one call of a search in milliseconds, 5000 by default.
     /// The request's own deadline may be earlier. Writes may take until theirs.
@@ -306,7 +309,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let text = "url = \"https://q.example:443\"\ntimeout_ms = 800\nread_consistency = 2\n\
+        let text = "timeout_ms = 800\nread_consistency = 2\n\
                     write_ordering = \"strong\"\nshard_key = \"eu\"\nshard_number = 6\n\
                     replication_factor = 3\nwrite_consistency_factor = 2\non_disk_vectors = true\n\
                     on_disk_payload = false\nupsert_batch = 100\nupsert_concurrency = 8\n";
@@ -340,15 +343,20 @@ mod tests {
     #[test_case("upsert_batch = 0", "nonzero" ; "empty batches")]
     #[test_case("shard_key = 1.5", "whole number" ; "broken shard key")]
     #[test_case("uri = \"http://a\"", "unknown field" ; "unknown key")]
-    #[test_case("url = \"127.0.0.1:6334\"", "http://127.0.0.1:6334" ; "no scheme")]
-    #[test_case("url = \"grpc://a:6334\"", "http://127.0.0.1:6334" ; "another scheme")]
-    #[test_case("url = \"http://a:6334/x\"", "nothing behind it" ; "a path")]
-    #[test_case("url = \"http://a:6334?x=1\"", "nothing behind it" ; "a query")]
-    #[test_case("url = \"http://a:99999\"", "http://127.0.0.1:6334" ; "no such port")]
-    #[test_case("url = \"\"", "http://127.0.0.1:6334" ; "nothing")]
     fn what_is_wrong_is_named_with_what_is_right(text: &str, word: &str) {
         let error = read(text).unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
+    }
+
+    #[test_case("127.0.0.1:6334" ; "no scheme")]
+    #[test_case("grpc://a:6334" ; "another scheme")]
+    #[test_case("http://a:6334/x" ; "a path")]
+    #[test_case("http://a:6334?x=1" ; "a query")]
+    #[test_case("http://a:99999" ; "no such port")]
+    #[test_case("" ; "nothing")]
+    fn what_is_no_address_is_refused_with_an_example(text: &str) {
+        let error = ServerUrl::new(text).unwrap_err().to_string();
+        assert!(error.contains("http://127.0.0.1:6334"), "{error}");
     }
 
     #[test_case("http://q", "http://q:6334", false, false ; "default port")]
@@ -367,9 +375,9 @@ mod tests {
     #[test_case("http://user:very-secret@q:6334" ; "password")]
     #[test_case("http://very-secret@q" ; "user")]
     fn a_secret_in_the_address_is_dropped_and_told(text: &str) {
-        let config = read(&format!("url = \"{text}\"")).unwrap();
-        assert!(config.url.has_credentials());
-        assert_eq!(config.url.as_str(), "http://q:6334");
-        assert!(!format!("{config:?}").contains("secret"));
+        let url = ServerUrl::new(text).unwrap();
+        assert!(url.has_credentials());
+        assert_eq!(url.as_str(), "http://q:6334");
+        assert!(!format!("{url:?}").contains("secret"));
     }
 }

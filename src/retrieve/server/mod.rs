@@ -69,16 +69,27 @@ struct Opened {
 pub enum InvalidServer {
     /// The address holds a user or password.
     #[error(
-        "retrieval.url: has a user or password, which Qdrant doesn't know; leave them out, and \
+        "it has a user or password, which Qdrant doesn't know; leave them out, and \
          name its key in retrieval.api_key"
     )]
     Credentials,
     /// The key can't be sent.
-    #[error("retrieval.api_key: the key has characters that can't be sent in a header")]
+    #[error("the key has characters that can't be sent in a header")]
     Key,
     /// TLS can't be set up on this machine.
-    #[error("retrieval.url: TLS can't be set up: {0}; install the system's root certificates")]
+    #[error("TLS can't be set up: {0}; install the system's root certificates")]
     Tls(String),
+}
+
+impl InvalidServer {
+    /// Name of the key in `[retrieval]` that has to change.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Credentials | Self::Tls(_) => "url",
+            Self::Key => "api_key",
+        }
+    }
 }
 
 impl ServerEngine {

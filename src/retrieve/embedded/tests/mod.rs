@@ -16,7 +16,7 @@ use super::*;
 use crate::domain::{DocId, Document, Query};
 use crate::retrieve::encoder::StubEncoder;
 use crate::retrieve::{
-    Bm25Params, Documents, EmbeddingModel, Encoder, Filter, FirstStage, Freshness, Language,
+    Documents, EmbeddingModel, Encoder, Filter, FirstStage, Freshness, Fusion, Language, Lexical,
     Nearest, Point, QueryVector, RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever,
     SparseVector, State, point_id,
 };
@@ -96,6 +96,7 @@ fn request(query: &str, mode: RetrievalMode, limit: usize) -> Retrieve {
         collections: vec![NAME.into()],
         query: Query::new(query).unwrap(),
         mode,
+        fusion: Fusion::default(),
         limit,
         filter: Filter::default(),
         freshness: None,
@@ -441,7 +442,7 @@ async fn a_document_of_several_parts_scores_by_its_best_one() {
         document_prefix: String::new(),
         parts: 3,
     };
-    let params = Bm25Params::with_average_length(3.0);
+    let params = Lexical::default().params(3.0);
     let manifest = Manifest::new(embedding, Language::English, params);
     let collection = engine.open_or_create("parted", &manifest, patience()).await.unwrap();
     let point = |id: &str, dense: Vec<Vec<f32>>| Point {

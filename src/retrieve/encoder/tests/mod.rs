@@ -5,12 +5,15 @@ mod remote;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
+use super::EncodeError;
 use super::workers::{Encode, Vector};
 use crate::domain::{DocId, Document};
 
-/// The length of a text as its vector.
+/// The length of a text as its vector. Like the real model it refuses an empty
+/// one.
 pub(super) fn length(text: &str) -> Vector {
     match text {
+        "" => Err(EncodeError::Model("there is no text".into())),
         "poison" => panic!("told to panic"),
         text => Ok(vec![text.len() as f32]),
     }

@@ -30,7 +30,11 @@ struct Upstream {
 /// Bytes of a text that the upstream reads.
 const ROOM: usize = 20;
 
+/// Each text's length; upstreams refuse a request without texts.
 fn lengths(texts: &[String]) -> Result<Vec<Vec<f32>>, EncodeError> {
+    if texts.is_empty() {
+        return Err(EncodeError::Model("there are no texts".into()));
+    }
     Ok(texts.iter().map(|text| vec![text.len() as f32, 1.0]).collect())
 }
 
@@ -133,7 +137,7 @@ async fn prefixes_stand_before_queries_and_each_part_of_a_document() {
         document("b", "", ""),
         document("c", "Tent", "red"),
     ];
-    let encoded = encoder.encode_documents(&documents).await.unwrap();
+    let of_documents = encoder.encode_documents(&documents).await.unwrap();
     assert_eq!(upstream.asked(), [["doc: one two three", "doc: four five six", "doc: Tent\nred"]]);
     assert!(upstream.patient.load(Ordering::SeqCst));
     let vectors = |lengths: &[f32]| lengths.iter().map(|length| vec![*length, 1.0]).collect();
@@ -142,7 +146,9 @@ async fn prefixes_stand_before_queries_and_each_part_of_a_document() {
         Encoded::default(),
         Encoded { parts: vectors(&[13.0]), cut_bytes: 0 },
     ];
-    assert_eq!(encoded, expected);
+    assert_eq!(of_documents, expected);
+    assert_eq!(encoder.encode_documents(&documents[1..2]).await, Ok(vec![Encoded::default()]));
+    assert_eq!(encoder.encode_documents(&[]).await, Ok(Vec::new()));
 }
 
 #[tokio::test]
@@ -254,7 +260,7 @@ async fn a_failure_is_shared_and_not_kept() {
     assert_eq!(upstream.asked(), [["tent"]]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_deadline_of_one_query_is_not_that_of_another() {
     let upstream = Upstream::holding();
     let encoder = encoder(&upstream, &config());
@@ -271,7 +277,7 @@ async fn the_deadline_of_one_query_is_not_that_of_another() {
     assert_eq!((&mut patient).await.unwrap(), Ok(vec![4.0, 1.0]));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_query_ends_by_its_deadline_and_its_call_with_it() {
     let upstream = Upstream::holding();
     let encoder = encoder(&upstream, &config());
