@@ -19,3 +19,4 @@ mod raw_upstream;
 mod reload;
 mod rerank;
 mod search;
+mod server_engine;

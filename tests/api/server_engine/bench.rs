@@ -10,8 +10,8 @@ use futures::future::BoxFuture;
 use rankgate::domain::{Deadline, DocId, Document, Query};
 use rankgate::retrieve::{
     CollectionConfig, Documents, EmbeddedEngine, EmbeddingModel, EncodeError, Encoded, Encoder,
-    Engine, Filter, FirstStage, IndexType, RetrievalMode, Retrieve, RetrieveError, Retrieved,
-    Retriever, ServerConfig, ServerEngine,
+    Engine, Filter, FirstStage, Fusion, IndexType, RetrievalMode, Retrieve, RetrieveError,
+    Retrieved, Retriever, ServerConfig, ServerEngine,
 };
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -175,6 +175,7 @@ pub fn search(query: &str) -> Retrieve {
         collections: vec![DOCS.into()],
         query: Query::new(query).unwrap(),
         mode: RetrievalMode::Hybrid,
+        fusion: Fusion::default(),
         limit: 10,
         filter: Filter::default(),
         freshness: None,

@@ -89,6 +89,22 @@ async fn collections_of_others_are_left_alone() {
 }
 
 #[tokio::test]
+async fn a_server_that_keeps_no_manifest_is_too_old() {
+    let server = QdrantServer::start().await;
+    server.pretend_version("1.15.4");
+    let side = Side::server(&server.url());
+    let made = side.documents.writer_or_new(DOCS, 5.0).await.map(|_| ());
+    let error = made.unwrap_err().to_string();
+    assert!(error.contains("Qdrant 1.15") && error.contains("1.16 or later"), "{error}");
+    assert_eq!(server.calls("Create"), 0, "what can't be used was made");
+    // Made by somebody who did not look.
+    let ours = foreign("dense", Distance::Cosine, Some(Modifier::Idf));
+    raw(&server).create_collection(ours).await.unwrap();
+    let error = side.error(search("tent")).await.to_string();
+    assert!(error.contains("1.16 or later"), "{error}");
+}
+
+#[tokio::test]
 async fn an_embedding_of_another_length_is_refused() {
     let server = QdrantServer::start().await;
     Side::server(&server.url()).fill(corpus(20)).await;
