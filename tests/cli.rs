@@ -2,29 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+mod program;
 
-use tempfile::TempDir;
+use std::path::Path;
+use std::process::Output;
+
+use program::{Server, command, folder};
 
 const CLASSICAL: &str = "[pipelines.default]\nstrategy = \"none\"\n";
-
-/// A folder to run in, with a configuration where the program looks for it.
-fn folder(config: Option<&str>) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    if let Some(config) = config {
-        std::fs::create_dir(dir.path().join("config")).unwrap();
-        std::fs::write(dir.path().join("config/rankgate.toml"), config).unwrap();
-    }
-    dir
-}
-
-fn command(dir: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rankgate"));
-    command.current_dir(dir).args(arguments).env_clear().stdin(Stdio::null());
-    command
-}
 
 fn run(dir: &Path, arguments: &[&str]) -> Output {
     command(dir, arguments).output().unwrap()
@@ -136,48 +121,6 @@ fn prompts_are_checked_by_their_folder() {
     assert_eq!(status, 1);
     let found: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(found["problems"].as_array().unwrap().len(), 1);
-}
-
-/// A server of the program's own, ended with the test.
-struct Server {
-    child: Child,
-    log: BufReader<std::process::ChildStderr>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Server {
-    fn start(dir: &Path) -> Self {
-        let mut command = command(dir, &["serve", "--listen", "127.0.0.1:0"]);
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
-        Self { child, log }
-    }
-
-    /// The next log line with this text; all lines are JSON, since there is no
-    /// terminal.
-    fn line(&mut self, part: &str) -> serde_json::Value {
-        let mut line = String::new();
-        loop {
-            line.clear();
-            let read = self.log.read_line(&mut line).unwrap();
-            assert!(read > 0, "the log ended without {part:?}");
-            let json: serde_json::Value = serde_json::from_str(&line).unwrap();
-            if line.contains(part) {
-                return json;
-            }
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
-    }
 }
 
 #[test]

@@ -133,7 +133,8 @@ pub(super) fn failure(
         401 => rejected("check api_key"),
         403 => rejected("the key may not use this model"),
         404 => rejected("check base_url and the model's name"),
-        408 | 409 | 425 => AttemptFailure::upstream(upstream, format!("status {code}")),
+        501 => rejected("it doesn't offer this; check base_url and how the server was started"),
+        408 | 409 | 424 | 425 => AttemptFailure::upstream(upstream, format!("status {code}")),
         400..500 => rejected(&format!("it takes exception to the request; check {check}")),
         300..400 => AttemptFailure {
             again: Again::Elsewhere,
@@ -182,6 +183,8 @@ mod tests {
     #[test_case(409, "{}", Failure::UpstreamError, Again::Anywhere)]
     #[test_case(413, "{}", Failure::ContextOverflow, Again::Nowhere)]
     #[test_case(422, "{}", Failure::UpstreamRejected, Again::Elsewhere)]
+    #[test_case(424, "{}", Failure::UpstreamError, Again::Anywhere)]
+    #[test_case(501, "{}", Failure::UpstreamRejected, Again::Elsewhere)]
     #[test_case(429, "{}", Failure::UpstreamRateLimited, Again::Anywhere)]
     #[test_case(302, "", Failure::UpstreamError, Again::Elsewhere)]
     #[test_case(500, "[1]", Failure::UpstreamError, Again::Anywhere)]

@@ -71,6 +71,11 @@ impl TestApp {
         self.dir.path()
     }
 
+    /// The folder, to be used after the gateway has ended.
+    pub fn into_dir(self) -> TempDir {
+        self.dir
+    }
+
     /// Replaces the configuration of the running gateway.
     pub fn rewrite(&self, config: &str) {
         write_config(self.dir.path(), config);

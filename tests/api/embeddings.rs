@@ -48,6 +48,7 @@ async fn texts_about_the_same_are_near_each_other() {
     assert!(nearness(&vectors[0], &vectors[1]) > nearness(&vectors[0], &vectors[2]) + 0.3);
     let received = &upstream.received()[0];
     assert_eq!(received.path, "/v1/embeddings");
+    assert_eq!(received.body["model"], "embedder");
     assert_eq!(received.headers["authorization"], "Bearer SECRET-KEY");
     assert_eq!((upstream.hits(), upstream.texts()), (1, given));
 }
@@ -72,11 +73,14 @@ async fn an_index_is_embedded_through_limits_and_failures() {
 async fn a_query_ends_by_its_deadline() {
     let upstream = FakeEmbeddings::start(DIMENSIONS).await;
     upstream.be(Mood::Hanging);
-    let deadline = Some(Deadline::after(Duration::from_millis(100)));
-    let error = model(&upstream).embed(texts(&["a tent"]), deadline).await.unwrap_err();
+    let model = model(&upstream);
+    let deadline = Some(Deadline::after(Duration::from_millis(500)));
+    let query = model.embed(texts(&["a tent"]), deadline);
+    let (result, ()) = tokio::join!(query, upstream.wait_for_hits(1));
+    let error = result.unwrap_err();
     assert!(matches!(error, EmbedError::Llm(LlmError::Deadline)), "{error:?}");
     upstream.be(Mood::Well);
-    model(&upstream).embed(texts(&["a tent"]), Some(soon())).await.unwrap();
+    model.embed(texts(&["a tent"]), Some(soon())).await.unwrap();
     assert_eq!(upstream.hits(), 2);
 }
 

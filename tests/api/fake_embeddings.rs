@@ -3,8 +3,6 @@
 //! other. It counts, records, and can be told to fail, to hang, to refuse large
 //! requests or to give vectors of another length.
 
-#![allow(dead_code, reason = "each test uses its part of the stage")]
-
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -5,6 +5,7 @@
 
 mod app;
 mod connections;
+mod documents;
 mod embeddings;
 mod fake_embeddings;
 mod fake_llm;

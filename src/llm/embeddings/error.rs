@@ -10,7 +10,7 @@ pub enum EmbedError {
     #[error(transparent)]
     Llm(#[from] LlmError),
     /// A request without a deadline kept failing.
-    #[error("{error}; given up after attempt {attempts}{}", asked(error))]
+    #[error("{error}; given up after attempt {attempts}{}", hint(error))]
     GivenUp {
         /// Attempts that failed.
         attempts: u32,
@@ -34,11 +34,14 @@ pub enum EmbedError {
     },
 }
 
-/// A wait that was too long to be waited out.
-fn asked(error: &LlmError) -> String {
+/// What may help where waiting did not.
+fn hint(error: &LlmError) -> String {
     match error {
         LlmError::RateLimited { retry_after: Some(wait), .. } => {
             format!(": it asks to be left alone for {} s", wait.as_secs())
+        }
+        LlmError::Timeout { upstream, .. } => {
+            format!(": raise upstreams.{upstream}.attempt_timeout_ms or lower embedding.max_batch")
         }
         _ => String::new(),
     }

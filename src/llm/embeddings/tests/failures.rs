@@ -142,6 +142,15 @@ async fn an_attempt_that_hangs_is_followed_by_another() {
     assert_eq!(server.hits(), 2);
 }
 
+#[tokio::test]
+async fn requests_that_take_too_long_are_given_up_with_a_remedy() {
+    let server = Server::always(Reply::Hang).await;
+    let model = model_with(&server, "attempt_timeout_ms = 20", |_| {});
+    let message = "upstream up gave no complete answer within 20 ms; given up after attempt 4: raise \
+                   upstreams.up.attempt_timeout_ms or lower embedding.max_batch";
+    assert_eq!(model.embed(texts(2), None).await.unwrap_err().to_string(), message);
+}
+
 #[test_case(400, json!("SECRET-KEY secret") ; "bad request")]
 #[test_case(401, json!({ "message": "wrong key SECRET-KEY" }) ; "bad key")]
 #[test_case(413, json!({ "message": "secret is too long" }) ; "too large")]
