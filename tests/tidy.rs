@@ -13,14 +13,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("prompt", &["domain"]),
     ("llm", &["domain", "secret"]),
-    ("retrieve", &["domain"]),
+    ("retrieve", &["domain", "secret"]),
     ("rerank", &["domain", "prompt", "llm"]),
     ("cache", &["domain"]),
     ("pipeline", &["domain", "prompt", "llm", "retrieve", "rerank", "cache"]),
     // The types of sections live in the modules that read them.
     ("config", &["llm", "retrieve", "pipeline", "cache", "secret"]),
     ("telemetry", &["config", "llm", "rerank"]),
-    // `prompt` and `retrieve` for what lists and filters show.
+    // `prompt` for what lists show, `retrieve` for filters and documents.
     ("http", &["domain", "pipeline", "prompt", "retrieve", "telemetry"]),
 ];
 

@@ -87,6 +87,12 @@ fn pipeline(config: &Config, name: &str, problems: &mut Vec<(KeyPath, String)>) 
     if pipeline.window == 0 {
         wrong("window", "a call needs at least one document: write 1 or more".into());
     }
+    if pipeline.retrieve.rrf_k_is_stray() {
+        let message = "it belongs to fusion = \"rrf\", and the fusion is \"relative\": write \
+                       fusion = \"rrf\" beside it, or remove it";
+        let path = KeyPath::of(["pipelines", name, "retrieve", "rrf_k"]);
+        problems.push((path, message.into()));
+    }
 }
 
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> String {

@@ -157,6 +157,42 @@ fn names_have_to_fit_together() {
 }
 
 #[test]
+fn settings_of_the_classical_ranking_are_checked() {
+    for (text, key, part) in [
+        ("retrieve = { rrf_k = 60 }", "pipelines.default.retrieve.rrf_k", "fusion = \"rrf\""),
+        ("retrieve = { fusion = \"sum\" }", "pipelines.default.retrieve.fusion", "`rrf`"),
+        (
+            "retrieve = { weights = { bm25 = -1, dense = 1 } }",
+            "pipelines.default.retrieve.weights",
+            "bm25 is -1: use a number from 0 to 1000",
+        ),
+        ("[collections.c]\nbm25 = { b = 2 }", "collections.c.bm25", "b is 2: use a number"),
+        (
+            "[collections.c]\nfields = { title = 0, text = 0 }",
+            "collections.c.fields",
+            "give one of them a weight above 0",
+        ),
+    ] {
+        let error = refused(text, &[]);
+        assert!(error.contains(key) && error.contains(part), "{error}");
+    }
+    let text = format!("{SMALL}retrieve = {{ fusion = \"rrf\" }}\n[collections.c]\n");
+    let variables = [
+        ("RANKGATE__PIPELINES__DEFAULT__RETRIEVE__RRF_K", "10"),
+        ("RANKGATE__COLLECTIONS__C__FIELDS__TITLE", "3"),
+        ("RANKGATE__COLLECTIONS__C__BM25__K1", "0.9"),
+    ];
+    let config = load(&text, &variables).unwrap();
+    let retrieve = config.pipelines["default"].retrieve;
+    assert_eq!(retrieve.rrf_k, crate::retrieve::RrfK::new(10).ok());
+    let collection = &config.collections["c"];
+    assert_eq!(collection.fields.title().to_bits(), 3.0_f64.to_bits());
+    assert_eq!(collection.bm25.k1().to_bits(), 0.9_f64.to_bits());
+    let shown = config.to_toml().unwrap();
+    assert_eq!(load(&shown, &[]).unwrap(), config, "{shown}");
+}
+
+#[test]
 fn every_problem_of_a_configuration_is_told() {
     let error = refused("window = 0\ndeadline_ms = 0\n", &[]);
     assert!(error.contains("window") && error.contains("deadline_ms"), "{error}");

@@ -11,7 +11,7 @@ mod request;
 mod serving;
 
 pub use answer::{Answer, RankedResult, RankingInfo, Timing};
-pub use config::{PipelineConfig, PromptChoice, RetrieveConfig};
+pub use config::{FusionName, PipelineConfig, PromptChoice, RetrieveConfig};
 pub use gateway::Gateway;
 pub use request::{Asked, RequestError, RerankRequest, SearchRequest};
 pub use serving::{Chosen, Llm, ModelSlot, Pipeline, Serving, Unservable};

@@ -236,9 +236,6 @@ impl Pipeline {
             let problem = format!("{} is outside 1 to 600000", config.deadline_ms);
             problems.push(unservable(name, "deadline_ms", problem));
         }
-        if let Some((key, problem)) = config.retrieve.stray_key() {
-            problems.push(unservable(name, key, problem.into()));
-        }
         if config.window == 0 {
             problems.push(unservable(name, "window", "a call needs a document: 1 or more".into()));
         }

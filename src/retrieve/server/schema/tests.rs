@@ -3,7 +3,7 @@ use serde_json::json;
 use test_case::test_case;
 
 use super::*;
-use crate::retrieve::{Bm25Params, Language};
+use crate::retrieve::{Language, Lexical};
 
 const NAME: &str = "docs";
 
@@ -15,7 +15,7 @@ fn manifest(parts: usize) -> Manifest {
         document_prefix: String::new(),
         parts,
     };
-    Manifest::new(model, Language::German, Bm25Params::with_average_length(12.3))
+    Manifest::new(model, Language::German, Lexical::default().params(12.3))
 }
 
 /// What a server says of a collection that was made so.
