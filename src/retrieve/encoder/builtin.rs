@@ -190,10 +190,10 @@ mod tests {
         assert_eq!(vectors[0].parts, [vec!["Tent\nFor two.".len() as f32]]);
         assert_eq!((vectors[0].cut_bytes, vectors[1].cut_bytes), (0, 0));
         assert!(vectors[1].parts.is_empty());
-        let [first, second] = vectors[2].parts.as_slice() else { panic!("two parts") };
-        // The title is in both, and the spaces after their ends are in neither.
-        let both = long.trim().len() - vectors[2].cut_bytes - 2 + 2 * "Long\n".len();
-        assert_eq!(first[0] + second[0], both as f32);
+        // The title takes 1.1 of the 120 tokens, and so does each word.
+        let part = "Long\n".len() + "word ".len() * 108 - 1;
+        let cut_bytes = "word ".len() * (1000 - 2 * 108) - 1;
+        assert_eq!(vectors[2], Encoded { parts: vec![vec![part as f32]; 2], cut_bytes });
     }
 
     #[tokio::test]
