@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The types of sections live in the modules that read them.
     ("config", &["llm", "retrieve", "pipeline", "cache", "secret"]),
     ("telemetry", &["config", "llm", "rerank"]),
-    // `prompt` and `retrieve` for what lists and filters show.
+    // `prompt` for what lists show, `retrieve` for filters and documents.
     ("http", &["domain", "pipeline", "prompt", "retrieve", "telemetry"]),
 ];
 

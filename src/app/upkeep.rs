@@ -10,7 +10,7 @@ use crate::retrieve::{Documents, WriteError};
 /// How much work a loss of power may cost. The end of the process costs none.
 const FLUSH_EVERY: Duration = Duration::from_secs(10);
 /// How often is looked whether indexes are worth building.
-const OPTIMIZE_EVERY: Duration = Duration::from_secs(60);
+const OPTIMIZE_EVERY: Duration = Duration::from_mins(1);
 /// Changes that make it worth it: until then, searches look at every one of
 /// the new vectors.
 const WORTH_OPTIMIZING: usize = 20_000;

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 pub struct ServerConfig {
     /// Where to listen; port 0 picks a free one.
     pub listen: ListenAddress,
-    /// Largest request body; a larger one is answered 413.
+    /// Largest request body; a larger one is answered 413. Documents for a
+    /// collection are stored as they come: they have no limit together, a line
+    /// of them at most 4 MiB, and a pause between them at most 30 s.
     pub max_body: ByteSize,
     /// The pipeline for requests that name none.
     pub default_pipeline: String,

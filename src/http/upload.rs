@@ -1,6 +1,6 @@
 //! Documents out of a body that is still being sent.
 //!
-//! Lines are read as they come and gathered into batches. Whoever asks for a
+//! Seen are read as they come and gathered into batches. Whoever asks for a
 //! batch reads no further than its end, so that a body of any size takes the
 //! memory of what was asked for.
 
@@ -12,7 +12,7 @@ use futures::{Stream, StreamExt};
 use serde::Serialize;
 
 use crate::domain::{DocId, Document};
-use crate::retrieve::{BadLine, LineSplitter};
+use crate::retrieve::{LineProblem, LineSplitter};
 
 /// A batch is full with so many documents …
 const BATCH: usize = 128;
@@ -32,7 +32,7 @@ pub(super) struct Upload<S> {
     /// The first document of the next batch.
     held: Option<(Document, Line)>,
     ended: bool,
-    lines: Lines,
+    seen: Seen,
 }
 
 /// Number and length of a line.
@@ -44,8 +44,8 @@ struct Line {
 
 /// What was on the lines so far.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Lines {
-    /// Lines that weren't blank.
+pub(super) struct Seen {
+    /// Seen that weren't blank.
     pub received: u64,
     /// Those among them that are no document.
     pub bad_lines: u64,
@@ -93,7 +93,7 @@ where
             idle,
             held: None,
             ended: false,
-            lines: Lines::default(),
+            seen: Seen::default(),
         }
     }
 
@@ -117,8 +117,8 @@ where
     }
 
     /// What was on the lines so far.
-    pub const fn lines(&self) -> &Lines {
-        &self.lines
+    pub const fn seen(&self) -> &Seen {
+        &self.seen
     }
 
     /// Reads what is left for so long, and forgets it: a client that is still
@@ -132,13 +132,13 @@ where
         loop {
             while self.next_line() {
                 let (number, raw) = self.splitter.line();
-                self.lines.received += 1;
+                self.seen.received += 1;
                 match raw.parse() {
                     Ok(document) => {
                         let line = Line { number, bytes: raw.bytes() };
                         return Ok(Some((document, line)));
                     }
-                    Err(problem) => self.lines.tell(BadLine { number, problem }),
+                    Err(problem) => self.seen.tell(number, &problem),
                 }
             }
             if self.ended {
@@ -176,11 +176,11 @@ impl Batch {
     }
 }
 
-impl Lines {
-    fn tell(&mut self, line: BadLine) {
+impl Seen {
+    fn tell(&mut self, line: u64, problem: &LineProblem) {
         self.bad_lines += 1;
         if self.errors.len() < NAMED {
-            self.errors.push(LineError { line: line.number, error: line.problem.to_string() });
+            self.errors.push(LineError { line, error: problem.to_string() });
         }
     }
 }
@@ -202,7 +202,7 @@ mod tests {
         pieces: Vec<String>,
     ) -> Upload<impl Stream<Item = Result<Bytes, Infallible>> + Unpin> {
         let pieces = pieces.into_iter().map(|piece| Ok(Bytes::from(piece)));
-        Upload::new(stream::iter(pieces), Duration::from_secs(60))
+        Upload::new(stream::iter(pieces), Duration::from_mins(1))
     }
 
     fn ids(batch: &Batch) -> Vec<&str> {
@@ -222,7 +222,7 @@ mod tests {
             }
         }
         assert_eq!(sizes, [(128, 128), (128, 256), (44, 300), (0, 0)]);
-        assert_eq!((upload.lines().received, upload.lines().bad_lines), (300, 0));
+        assert_eq!((upload.seen().received, upload.seen().bad_lines), (300, 0));
     }
 
     #[tokio::test]
@@ -230,7 +230,7 @@ mod tests {
         let long = "x".repeat(BATCH_BYTES / 2);
         let mut upload = upload((0..5).map(|n| line(n, &long)).collect());
         assert_eq!(ids(&upload.next_batch().await.unwrap()), ["0", "1"]);
-        assert_eq!(upload.lines().received, 2);
+        assert_eq!(upload.seen().received, 2);
         assert_eq!(upload.body.size_hint().0, 3, "pieces that were not asked for");
     }
 
@@ -250,7 +250,7 @@ mod tests {
         let text = [line("a", "1"), "\n{\n".into(), long, line("b", "2"), "last".into()].concat();
         let mut upload = upload(text.as_bytes().chunks(1000).map(utf8).collect());
         assert_eq!(ids(&upload.next_batch().await.unwrap()), ["a", "b"]);
-        let Lines { received, bad_lines, errors } = upload.lines();
+        let Seen { received, bad_lines, errors } = upload.seen();
         assert_eq!((*received, *bad_lines), (5, 3));
         let numbers: Vec<u64> = errors.iter().map(|error| error.line).collect();
         assert_eq!(numbers, [3, 4, 6]);
@@ -265,7 +265,7 @@ mod tests {
     async fn only_the_first_bad_lines_are_named() {
         let mut upload = upload(vec!["{\n".repeat(250)]);
         assert!(upload.next_batch().await.unwrap().documents.is_empty());
-        assert_eq!((upload.lines().bad_lines, upload.lines().errors.len()), (250, NAMED));
+        assert_eq!((upload.seen().bad_lines, upload.seen().errors.len()), (250, NAMED));
     }
 
     #[tokio::test]
@@ -275,8 +275,8 @@ mod tests {
         let mut upload = Upload::new(silent, Duration::from_millis(20));
         assert_eq!(upload.next_batch().await.unwrap_err(), Interrupted::Idle);
         let broken = first.chain(stream::iter([Err(())]));
-        let mut upload = Upload::new(broken, Duration::from_secs(60));
+        let mut upload = Upload::new(broken, Duration::from_mins(1));
         assert_eq!(upload.next_batch().await.unwrap_err(), Interrupted::Broken);
-        assert_eq!(upload.lines().received, 1);
+        assert_eq!(upload.seen().received, 1);
     }
 }

@@ -103,17 +103,17 @@ mod tests {
     #[tokio::test]
     async fn a_few_write_some_wait_and_the_rest_are_sent_away() {
         let uploads = Uploads::default();
-        let mut writing = Vec::new();
+        let mut turns = Vec::new();
         for _ in 0..WRITING {
-            writing.push(uploads.turn("a").now_or_never().unwrap().unwrap());
+            turns.push(uploads.turn("a").now_or_never().unwrap().unwrap());
         }
         let mut waiting: Vec<_> = (WRITING..PRESENT).map(|_| Box::pin(uploads.turn("a"))).collect();
         assert!(waiting.iter_mut().all(|turn| turn.now_or_never().is_none()));
         assert!(uploads.turn("a").await.is_none(), "too many wait");
         assert!(uploads.turn("b").await.is_some(), "another collection has turns of its own");
-        drop(writing.pop());
+        drop(turns.pop());
         assert!(waiting.remove(0).await.is_some());
-        drop((writing, waiting));
+        drop((turns, waiting));
         assert!(lock(&uploads.0).by_collection.is_empty(), "nothing is kept of those who left");
         assert_eq!(lock(&uploads.0).present, 0);
     }

@@ -13,6 +13,7 @@ mod faults;
 mod lists;
 mod llm;
 mod native;
+mod qdrant;
 mod ranked;
 mod raw_upstream;
 mod reload;

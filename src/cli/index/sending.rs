@@ -39,7 +39,7 @@ struct Info {
 
 /// What is read of the answer to documents.
 #[derive(Deserialize)]
-struct Stored {
+struct Receipt {
     stored: u64,
     unchanged: u64,
     #[serde(default)]
@@ -109,8 +109,8 @@ impl TargetCollection for Collection {
             let body: Vec<&[u8]> = lines.iter().map(|line| &*line.text).collect();
             let request = self.remote.http().post(url).body(body.join(&b'\n'));
             let request = request.header("content-type", "application/x-ndjson");
-            let stored: Stored = self.remote.ask(request).await?;
-            Ok(taken(stored, &lines))
+            let receipt: Receipt = self.remote.ask(request).await?;
+            Ok(taken(receipt, &lines))
         })
     }
 
@@ -157,16 +157,16 @@ impl TargetCollection for Collection {
 }
 
 /// The gateway numbers the lines of a request; the file has other numbers.
-fn taken(stored: Stored, lines: &[CorpusLine]) -> Taken {
-    let refused = stored.errors.into_iter().filter_map(|LineError { line, error }| {
+fn taken(receipt: Receipt, lines: &[CorpusLine]) -> Taken {
+    let refused = receipt.errors.into_iter().filter_map(|LineError { line, error }| {
         let line = lines.get(line.checked_sub(1)?)?;
         Some(BadLine { number: line.number, problem: LineProblem::Refused(error) })
     });
     Taken {
-        stored: stored.stored,
-        unchanged: stored.unchanged,
-        cut: stored.cut,
-        refused: stored.bad_lines,
+        stored: receipt.stored,
+        unchanged: receipt.unchanged,
+        cut: receipt.cut,
+        refused: receipt.bad_lines,
         first_refused: refused.collect(),
     }
 }
@@ -231,8 +231,8 @@ mod tests {
         let lines = [line(7), line(9), line(30)];
         let error = |line| LineError { line, error: "no".into() };
         let errors = vec![error(1), error(3), error(0), error(4)];
-        let stored = Stored { stored: 1, unchanged: 0, cut: 0, bad_lines: 2, errors };
-        let taken = taken(stored, &lines);
+        let receipt = Receipt { stored: 1, unchanged: 0, cut: 0, bad_lines: 2, errors };
+        let taken = taken(receipt, &lines);
         let numbers: Vec<u64> = taken.first_refused.iter().map(|line| line.number).collect();
         assert_eq!((numbers, taken.refused), (vec![7, 30], 2));
         assert!(taken.first_refused[0].to_string().starts_with("line 7: the gateway refuses it"));

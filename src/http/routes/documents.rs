@@ -26,7 +26,7 @@ use crate::http::arrival::Arrival;
 use crate::http::dialects::Dialect;
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::state::{HttpState, Phase};
-use crate::http::upload::{Batch, Interrupted, Lines, Upload};
+use crate::http::upload::{Batch, Interrupted, Seen, Upload};
 use crate::retrieve::{LiveWriter, WriteError, Written};
 
 /// Longest wait for the next piece of a body: a sender that has gone silent
@@ -73,7 +73,7 @@ struct Stored {
 #[derive(Default, Serialize)]
 struct Progress {
     #[serde(flatten)]
-    lines: Lines,
+    seen: Seen,
     /// Documents that are new or changed.
     stored: usize,
     /// Documents that were there already, word for word.
@@ -115,7 +115,7 @@ async fn store(
     let mut upload = Upload::new(request.into_body().into_data_stream(), IDLE);
     let mut progress = Progress::default();
     let outcome = write_all(state, &mut upload, &mut writer, &mut progress).await;
-    progress.lines = upload.lines().clone();
+    progress.seen = upload.seen().clone();
     if let Err(error) = outcome {
         upload.discard(LINGER).await;
         return Err(Refused { error, more: progress });
@@ -317,15 +317,20 @@ mod tests {
         }
     }
 
-    #[test_case("/", Some(None) ; "absent")]
-    #[test_case("/?average_length=12.5", Some(Some(12.5)) ; "a number")]
-    #[test_case("/?average_length=NaN", None ; "not a number")]
-    #[test_case("/?average_length=inf", None ; "no end")]
-    #[test_case("/?average_length=-1", None ; "negative")]
-    #[test_case("/?average_length=x", None ; "a word")]
-    #[test_case("/?average=1", None ; "another name")]
-    fn reads_the_average_length(uri: &str, expected: Option<Option<f64>>) {
-        assert_eq!(average_length(&uri.parse().unwrap()).ok(), expected);
+    #[test_case("/", None ; "absent")]
+    #[test_case("/?average_length=12.5", Some(12.5) ; "a number")]
+    fn reads_the_average_length(uri: &str, expected: Option<f64>) {
+        assert_eq!(average_length(&uri.parse().unwrap()), Ok(expected));
+    }
+
+    #[test_case("/?average_length=NaN" ; "not a number")]
+    #[test_case("/?average_length=inf" ; "no end")]
+    #[test_case("/?average_length=-1" ; "negative")]
+    #[test_case("/?average_length=x" ; "a word")]
+    #[test_case("/?average=1" ; "another name")]
+    fn refuses_a_length_that_is_none(uri: &str) {
+        let error = average_length(&uri.parse().unwrap()).unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("average_length"));
     }
 
     #[tokio::test]
