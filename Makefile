@@ -5,6 +5,8 @@ SHELL := /bin/bash
 
 MODEL ?= qwen
 ONCE ?=
+SETS ?= evals/data/outdoor
+CACHE ?= .rankgate/bench
 export MODEL ONCE
 
 # scripts/toolchain.sh says which Rust to use, and brings one where none is new enough. It is asked once, and only by targets that need it.
@@ -13,10 +15,10 @@ rust = $(if $(toolchain),RUSTUP_TOOLCHAIN=$(toolchain) )PATH="$$PATH:$$HOME/.car
 # In CI the lock file is law; elsewhere cargo may bring it up to date.
 locked = $(if $(CI),--locked)
 
-.PHONY: help demo test lint fmt build release clean-demo check-fmt check-scripts check-crates check-tools unit-tests
+.PHONY: help demo test lint fmt build release bench-classical clean-demo check-fmt check-scripts check-crates check-tools unit-tests
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  The demo takes ONCE=1 (end after the queries), MODEL=qwen|smol (local model), QUERIES=N, and OPENAI_API_KEY with"
 	@echo "  OPENAI_BASE_URL and RANKGATE_MODEL from the environment (then no local model is used)."
@@ -32,6 +34,9 @@ build: check-tools ## Build the program for development
 
 release: check-tools ## Build the program as it is shipped (target/release/rankgate)
 	$(rust) cargo build --release $(locked)
+
+bench-classical: check-tools ## Measure settings of the classical ranking on labelled sets: SETS="evals/data/outdoor …", folders as BEIR has them
+	$(rust) cargo run $(locked) --example bench_classical -- --cache $(CACHE) $(SETS)
 
 fmt: ## Format the code
 	$(rust) cargo fmt

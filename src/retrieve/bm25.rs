@@ -146,6 +146,7 @@ fn blended(scores: &[Option<f32>]) -> Vec<(usize, f32)> {
 mod tests {
     use super::*;
     use crate::domain::DocId;
+    use crate::retrieve::FieldWeights;
     use proptest::prelude::*;
 
     fn documents(texts: &[&str]) -> Vec<Arc<Document>> {
@@ -213,6 +214,23 @@ mod tests {
         // 1, and the average is 1.5.
         let expected = 2.0_f32.ln() * 2.2 / (1.0 + 1.2 * (0.25 + 0.75 / 1.5));
         assert!((list[0].scores.bm25.unwrap() - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn fields_count_by_the_weights_of_the_collection() {
+        let mut both = documents(&["dome steel", "steel stove"]);
+        for (document, title) in both.iter_mut().zip(["stove", "dome"]) {
+            *document = Arc::new(Document { title: title.into(), ..Document::clone(document) });
+        }
+        for (title, text, best) in [(9.0, 1.0, "1"), (1.0, 9.0, "0"), (1.0, 0.0, "1")] {
+            let fields = FieldWeights::new(title, text).unwrap();
+            let ranker = LocalBm25::new(Lexical { fields, ..Lexical::default() }).unwrap();
+            let list = ranker.rank(&Query::new("dome").unwrap(), &both).unwrap();
+            let best_by_bm25 = list.iter().max_by(|a, b| {
+                a.scores.bm25.unwrap_or(0.0).total_cmp(&b.scores.bm25.unwrap_or(0.0))
+            });
+            assert_eq!(best_by_bm25.unwrap().document.id.as_str(), best);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod app;
 mod connections;
 mod documents;
+mod embedder;
 mod embeddings;
 mod fake_embeddings;
 mod fake_llm;

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use serde_json::json;
+use tokio::sync::{Notify, Semaphore};
 
 use super::*;
-use crate::retrieve::EmbeddedEngine;
 use crate::retrieve::encoder::StubEncoder;
+use crate::retrieve::{EmbeddedEngine, EmbeddingModel, Encoded};
 
 const NAME: &str = "docs";
 
@@ -126,32 +128,73 @@ async fn another_price_is_stored_without_embedding_the_text_again() {
     assert_eq!(embeddings[&id].len(), 1);
 }
 
+/// Embeds documents once it is let.
+struct Gated {
+    encoder: StubEncoder,
+    asked: Notify,
+    gate: Semaphore,
+}
+
+impl Encoder for Gated {
+    fn model(&self) -> &EmbeddingModel {
+        self.encoder.model()
+    }
+
+    fn warm_up(&self) -> Result<(), EncodeError> {
+        self.encoder.warm_up()
+    }
+
+    fn encode_query(
+        &self,
+        query: &str,
+        deadline: Deadline,
+    ) -> BoxFuture<'static, Result<Vec<f32>, EncodeError>> {
+        self.encoder.encode_query(query, deadline)
+    }
+
+    fn encode_documents<'a>(
+        &'a self,
+        documents: &'a [Document],
+    ) -> BoxFuture<'a, Result<Vec<Encoded>, EncodeError>> {
+        Box::pin(async move {
+            self.asked.notify_one();
+            let _leave = self.gate.acquire().await.unwrap();
+            self.encoder.encode_documents(documents).await
+        })
+    }
+}
+
 #[tokio::test]
-async fn writes_of_one_document_at_a_time_leave_one_of_them_whole() {
-    let setup = Setup::new();
-    let texts: Vec<String> = (0..6).map(|n| format!("{} tent", "x".repeat(n * 5))).collect();
-    let write = |n: usize| {
-        let documents = Arc::clone(&setup.documents);
-        let text = texts[n % texts.len()].clone();
-        async move {
-            let mut document = document("a", &text);
-            document.metadata.insert("n".into(), n.into());
-            documents.live_writer(NAME, Some(3.0)).await?.write(vec![document]).await
-        }
+async fn a_write_waits_for_another_of_the_same_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let (encoder, asked, gate) = (StubEncoder::new("1"), Notify::new(), Semaphore::new(1));
+    let encoder = Arc::new(Gated { encoder, asked, gate });
+    let engine = Arc::new(EmbeddedEngine::open(folder.path(), BTreeMap::new()).unwrap());
+    let documents = Arc::new(Documents::new(engine, Arc::clone(&encoder) as _, BTreeMap::new()));
+    let write = |document: Document| {
+        let documents = Arc::clone(&documents);
+        async move { documents.live_writer(NAME, None).await?.write(vec![document]).await }
     };
-    let written = futures::future::try_join_all((0..60).map(write)).await.unwrap();
-    assert_eq!(written.iter().map(|it| it.stored).sum::<usize>(), 60);
-    let id = point_id(&document("a", "").id);
-    let collection = setup.documents.engine.open(NAME, patience()).await.unwrap();
-    let stored = collection.documents(vec![id], patience()).await.unwrap().remove(&id).unwrap();
-    let embedding = collection.embeddings(vec![id], patience()).await.unwrap().remove(&id).unwrap();
-    let expected = setup.encoder.encode_documents(&[stored]).await.unwrap().remove(0).parts;
-    let similarity = |a: &[f32], b: &[f32]| {
-        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-        dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
-    };
-    // The engine keeps directions only.
-    assert!(similarity(&embedding[0], &expected[0]) > 0.9999, "another text's embedding");
+    write(with_price(90)).await.unwrap();
+    encoder.asked.notified().await;
+
+    let closed = encoder.gate.acquire().await.unwrap();
+    let another_text = tokio::spawn(write(document("a", "two boots")));
+    encoder.asked.notified().await;
+    // Without the other one, this would find its text unchanged.
+    let another_price = tokio::spawn(write(with_price(80)));
+    for _ in 0..50 {
+        documents.info(NAME).await.unwrap();
+    }
+    assert!(!another_price.is_finished(), "the other one is under way");
+    drop(closed);
+    assert_eq!(another_text.await.unwrap().unwrap().stored, 1);
+    assert_eq!(another_price.await.unwrap().unwrap().stored, 1);
+    assert_eq!(encoder.encoder.documents_encoded(), 3, "its text was another one by then");
+    let id = point_id(&with_price(0).id);
+    let collection = documents.engine.open(NAME, patience()).await.unwrap();
+    let stored = collection.documents(vec![id], patience()).await.unwrap();
+    assert_eq!(stored[&id], with_price(80));
 }
 
 #[tokio::test]

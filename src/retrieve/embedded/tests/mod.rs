@@ -2,6 +2,7 @@
 
 mod filters;
 mod kill;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::path::Path;
