@@ -17,6 +17,7 @@ mod native;
 mod qdrant;
 mod ranked;
 mod raw_upstream;
+mod real_server;
 mod reload;
 mod rerank;
 mod search;

@@ -11,7 +11,7 @@ use rankgate::domain::{Deadline, DocId, Document, Query};
 use rankgate::retrieve::{
     CollectionConfig, Documents, EmbeddedEngine, EmbeddingModel, EncodeError, Encoded, Encoder,
     Engine, Filter, FirstStage, Fusion, IndexType, RetrievalMode, Retrieve, RetrieveError,
-    Retrieved, Retriever, ServerConfig, ServerEngine,
+    Retrieved, Retriever, ServerConfig, ServerEngine, ServerUrl,
 };
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -122,7 +122,8 @@ impl Side {
         Self::configured(url, "")
     }
 
-    /// The server at this address, with these keys of `[retrieval]`.
+    /// The server at this address, with these keys of
+    /// `[retrieval.server]`.
     pub fn configured(url: &str, keys: &str) -> Self {
         let engine = ServerEngine::new(&config(url, keys), None).unwrap();
         Self::new(engine, &Letters::new(1), &BTreeMap::new())
@@ -166,7 +167,7 @@ pub fn embedded(
 }
 
 pub fn config(url: &str, keys: &str) -> ServerConfig {
-    toml::from_str(&format!("url = \"{url}\"\n{keys}")).unwrap()
+    ServerConfig { url: ServerUrl::new(url).unwrap(), ..toml::from_str(keys).unwrap() }
 }
 
 /// A search by both components for all that there is.

@@ -1,6 +1,8 @@
 //! What a server lets pass is what the filter language means.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use rankgate::domain::Document;
 use rankgate::retrieve::{Filter, RetrievalMode, Retrieve, RetrieveError};
 use serde_json::{Map, Value, json};
@@ -88,9 +90,8 @@ fn for_all(filter: Filter, limit: usize) -> Retrieve {
     Retrieve { filter, limit, mode: RetrievalMode::Bm25, ..search("word") }
 }
 
-async fn disagreement(metadata: Vec<Map<String, Value>>, filters: &[Map<String, Value>]) {
-    let server = QdrantServer::start().await;
-    let side = Side::server(&server.url());
+/// Whether a side lets pass of these documents what the language says.
+async fn agrees(side: &Side, metadata: Vec<Map<String, Value>>, filters: &[Map<String, Value>]) {
     let documents: Vec<Document> = metadata
         .into_iter()
         .enumerate()
@@ -108,6 +109,18 @@ async fn disagreement(metadata: Vec<Map<String, Value>>, filters: &[Map<String, 
     }
 }
 
+/// The same for documents and filters drawn once.
+pub async fn assert_language(side: &Side) {
+    let mut runner = TestRunner::deterministic();
+    let mut drawn = |strategy: BoxedStrategy<Map<String, Value>>, count: usize| {
+        let draw = |_| strategy.new_tree(&mut runner).unwrap().current();
+        (0..count).map(draw).collect::<Vec<_>>()
+    };
+    let metadata = drawn(object(stored(), 0..3).boxed(), 60);
+    let filters = drawn(filter().boxed(), 200);
+    agrees(side, metadata, &filters).await;
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
@@ -117,7 +130,10 @@ proptest! {
         filters in proptest::collection::vec(filter(), 60),
     ) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(disagreement(metadata, &filters));
+        runtime.block_on(async {
+            let server = QdrantServer::start().await;
+            agrees(&Side::server(&server.url()), metadata, &filters).await;
+        });
     }
 }
 

@@ -2,7 +2,7 @@
 
 pub mod bench;
 mod faults;
-mod filters;
+pub mod filters;
 mod opening;
-mod parity;
+pub mod parity;
 mod settings;

@@ -97,14 +97,14 @@ async fn every_request_names_the_shard_key(key: &str, expected: ShardKey) {
     }
     // Others reach it under the same key only.
     let error = Side::server(&server.url()).error(search("tent")).await.to_string();
-    assert!(error.contains("set shard_key"), "{error}");
+    assert!(error.contains("set retrieval.server.shard_key"), "{error}");
     // A second writer finds the shards made, and one of another key makes its
     // own; who only reads doesn't.
     let side = Side::configured(&server.url(), &format!("shard_key = {key}"));
     side.documents.writer_or_new(DOCS, 5.0).await.unwrap();
     let side = Side::configured(&server.url(), "shard_key = \"us\"");
     let error = side.error(search("tent")).await.to_string();
-    assert!(error.contains("no shards of this shard_key"), "{error}");
+    assert!(error.contains("no shards of this retrieval.server.shard_key"), "{error}");
     side.fill(vec![document("late", "tent", &nothing())]).await;
     assert!(!side.found(search("tent")).await.is_empty());
 }
