@@ -94,7 +94,7 @@ fn server(loaded: &Loaded) -> Result<ServerEngine, AppError> {
     let config = &loaded.config;
     let named =
         |(name, it): (&String, &CollectionConfig)| Some((name.clone(), it.remote_name.clone()?));
-    let names = config.collections.iter().filter_map(named).collect();
+    let names = config.collections.iter().filter_map(renamed).collect();
     let engine = ServerEngine::new(&config.retrieval.server_config(), server_key(loaded)?);
     let engine = engine.map_err(|error| {
         let path = KeyPath::of(["retrieval", error.key()]);
