@@ -92,7 +92,7 @@ pub fn engine(loaded: &Loaded, kind: EngineKind) -> Result<Arc<dyn Engine>, AppE
 
 fn server(loaded: &Loaded) -> Result<ServerEngine, AppError> {
     let config = &loaded.config;
-    let named =
+    let renamed =
         |(name, it): (&String, &CollectionConfig)| Some((name.clone(), it.remote_name.clone()?));
     let names = config.collections.iter().filter_map(renamed).collect();
     let engine = ServerEngine::new(&config.retrieval.server_config(), server_key(loaded)?);
