@@ -18,6 +18,8 @@ mod native;
 mod qdrant;
 mod ranked;
 mod raw_upstream;
+mod real_server;
 mod reload;
 mod rerank;
 mod search;
+mod server_engine;
