@@ -92,9 +92,9 @@ pub fn engine(loaded: &Loaded, kind: EngineKind) -> Result<Arc<dyn Engine>, AppE
 
 fn server(loaded: &Loaded) -> Result<ServerEngine, AppError> {
     let config = &loaded.config;
-    let named =
+    let renamed =
         |(name, it): (&String, &CollectionConfig)| Some((name.clone(), it.remote_name.clone()?));
-    let names = config.collections.iter().filter_map(named).collect();
+    let names = config.collections.iter().filter_map(renamed).collect();
     let engine = ServerEngine::new(&config.retrieval.server_config(), server_key(loaded)?);
     let engine = engine.map_err(|error| {
         let path = KeyPath::of(["retrieval", error.key()]);

@@ -8,6 +8,7 @@ mod connections;
 mod documents;
 mod embedder;
 mod embeddings;
+mod engines;
 mod fake_embeddings;
 mod fake_llm;
 mod faults;
