@@ -19,6 +19,10 @@ use crate::retrieve::EngineError;
 use crate::retrieve::engine::Point;
 use crate::retrieve::manifest::Manifest;
 
+/// Bytes from which a request is not filled further: requests are held in
+/// memory on both sides, several at a time.
+const BATCH_BYTES: usize = 8 << 20;
+
 impl ServerCollection {
     /// Stores points, several requests at a time.
     pub(super) async fn store(
@@ -29,7 +33,7 @@ impl ServerCollection {
         for point in &points {
             self.check_depth(&point.document)?;
         }
-        let patience = self.client.write(deadline);
+        let patience = Patience::until(deadline);
         let (total, stored, parts) = (points.len(), AtomicUsize::new(0), self.parts());
         let batches = batches(last_of_each(points), self.settings.upsert_batch());
         let written = stream::iter(batches.into_iter().map(Ok))
@@ -73,7 +77,7 @@ impl ServerCollection {
         ids: Vec<Uuid>,
         deadline: Deadline,
     ) -> Result<(), EngineError> {
-        let patience = self.client.write(deadline);
+        let patience = Patience::until(deadline);
         let ids: Vec<PointId> = ids.into_iter().map(convert::point_id).collect();
         let request = DeletePoints {
             collection_name: self.remote.clone(),
@@ -95,7 +99,7 @@ impl ServerCollection {
         manifest: Manifest,
         deadline: Deadline,
     ) -> Result<(), EngineError> {
-        let patience = self.client.write(deadline);
+        let patience = Patience::until(deadline);
         let request = UpdateCollection {
             collection_name: self.remote.clone(),
             metadata: schema::metadata(&self.name, &manifest)?,
@@ -145,13 +149,27 @@ fn last_of_each(points: Vec<Point>) -> Vec<Point> {
     points.filter(|(place, point)| is_last(*place, point)).map(|(_, point)| point).collect()
 }
 
-fn batches(points: Vec<Point>, size: usize) -> Vec<Vec<Point>> {
-    let mut points = points.into_iter();
-    std::iter::from_fn(|| {
-        let batch: Vec<_> = points.by_ref().take(size).collect();
-        (!batch.is_empty()).then_some(batch)
-    })
-    .collect()
+/// Points in batches of so many, or fewer where they are long.
+fn batches(points: Vec<Point>, most: usize) -> Vec<Vec<Point>> {
+    let mut batches: Vec<Vec<Point>> = Vec::new();
+    let mut bytes = 0;
+    for point in points {
+        bytes += size(&point);
+        match batches.last_mut() {
+            Some(batch) if batch.len() < most && bytes <= BATCH_BYTES => batch.push(point),
+            _ => {
+                bytes = size(&point);
+                batches.push(vec![point]);
+            }
+        }
+    }
+    batches
+}
+
+/// Bytes that a point has at least in a request.
+fn size(Point { document, bm25, dense, .. }: &Point) -> usize {
+    let numbers = 2 * bm25.indices.len() + dense.iter().map(Vec::len).sum::<usize>();
+    document.title.len() + document.text.len() + 4 * numbers
 }
 
 /// The error of a write that stored some of its documents.
@@ -162,7 +180,7 @@ fn so_far(mut error: EngineError, stored: usize, total: usize) -> EngineError {
     | EngineError::OtherShape { problem, .. } = &mut error
         && stored > 0
     {
-        problem.push_str(&format!("; {stored} of {total} documents were stored before"));
+        *problem = format!("{problem}; {stored} of {total} documents were stored before");
     }
     error
 }
