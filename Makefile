@@ -15,7 +15,7 @@ rust = $(if $(toolchain),RUSTUP_TOOLCHAIN=$(toolchain) )PATH="$$PATH:$$HOME/.car
 # In CI the lock file is law; elsewhere cargo may bring it up to date.
 locked = $(if $(CI),--locked)
 
-.PHONY: help demo test lint fmt build release bench-classical clean-demo check-fmt check-scripts check-crates check-tools unit-tests
+.PHONY: help demo test lint fmt build release bench-live bench-classical clean-demo check-fmt check-scripts check-crates check-tools unit-tests
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ test: check-tools check-fmt check-scripts lint unit-tests check-crates ## Everyt
 
 build: check-tools ## Build the program for development
 	$(rust) cargo build $(locked)
+
+bench-live: check-tools ## What storing documents costs the searches beside it
+	$(rust) cargo build --release $(locked) --bin rankgate --example bench_live
+	"$${CARGO_TARGET_DIR:-target}/release/examples/bench_live"
 
 release: check-tools ## Build the program as it is shipped (target/release/rankgate)
 	$(rust) cargo build --release $(locked)

@@ -14,6 +14,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use crate::config::LogFormat;
 use crate::llm;
 use crate::rerank::REPAIRS_TOTAL;
+use crate::retrieve;
 
 /// Ranked requests; labels `route`, `pipeline`, `status`, `reason`, `cache`.
 /// A request that was answered with an HTTP error has the status `error` and
@@ -142,6 +143,9 @@ fn install() -> Result<PrometheusHandle, MetricsError> {
         } else {
             metrics::describe_counter!(name, meaning);
         }
+    }
+    for (name, _, meaning) in retrieve::metrics::TABLE {
+        metrics::describe_counter!(name, meaning);
     }
     let meaning = "Age of a collection's newest document by its updated_at";
     metrics::describe_gauge!(COLLECTION_NEWEST_AGE, metrics::Unit::Seconds, meaning);

@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pipeline", &["domain", "prompt", "llm", "retrieve", "rerank", "cache"]),
     // The types of sections live in the modules that read them.
     ("config", &["llm", "retrieve", "pipeline", "cache", "secret"]),
-    ("telemetry", &["config", "llm", "rerank"]),
+    ("telemetry", &["config", "llm", "rerank", "retrieve"]),
     // `prompt` for what lists show, `retrieve` for filters and documents.
     ("http", &["domain", "pipeline", "prompt", "retrieve", "telemetry"]),
 ];

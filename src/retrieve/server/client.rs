@@ -122,9 +122,9 @@ impl Client {
         Patience { deadline, until: deadline.instant() }
     }
 
-    /// Sends a request and waits for the answer. Asks a second time over
-    /// another connection where the first one broke: every request here may be
-    /// repeated.
+    /// Sends a request and waits for the answer. Asks a second time where the
+    /// connection broke or what answered can't serve it now: every request here
+    /// may be repeated.
     pub(super) async fn call<R, T, F>(
         &self,
         patience: Patience,
@@ -138,9 +138,16 @@ impl Client {
         if patience.deadline.has_passed() {
             return Err(Failure::Deadline);
         }
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let asked = async {
-            match send(self.connection(), request.clone()).await {
-                Err(status) if is_broken(&status) => send(self.connection(), request).await,
+            match send(self.connection(turn), request.clone()).await {
+                // The same one, which knows now that it has to be made anew;
+                // the others may have broken as well.
+                Err(status) if is_broken(&status) => send(self.connection(turn), request).await,
+                // Behind another one there may be another node.
+                Err(status) if status.code() == Code::Unavailable => {
+                    send(self.connection(turn.wrapping_add(1)), request).await
+                }
                 answer => answer,
             }
         };
@@ -166,19 +173,17 @@ impl Client {
         }
     }
 
-    fn connection(&self) -> Connection {
+    fn connection(&self, turn: usize) -> Connection {
         let connections = self
             .connections
             .get_or_init(|| (0..CONNECTIONS).map(|_| self.endpoint.connect_lazy()).collect());
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
         InterceptedService::new(connections[turn % CONNECTIONS].clone(), self.key.clone())
     }
 }
 
-/// Whether the connection broke or what is behind it is away, so that another
-/// may do better.
+/// Whether there is no answer, because the connection broke or can't be made.
 fn is_broken(status: &Status) -> bool {
-    std::error::Error::source(status).is_some() || status.code() == Code::Unavailable
+    std::error::Error::source(status).is_some()
 }
 
 /// Calls about points.

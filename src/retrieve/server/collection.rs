@@ -1,8 +1,8 @@
 //! One collection on the server.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use futures::FutureExt;
@@ -30,7 +30,9 @@ pub(super) struct ServerCollection {
     pub(super) client: Arc<Client>,
     pub(super) settings: Arc<Settings>,
     indexed: BTreeMap<String, IndexType>,
-    pub(super) manifest: ArcSwap<Manifest>,
+    manifest: ArcSwap<Manifest>,
+    /// How often it was changed from here.
+    changes: Mutex<u64>,
     /// Whether a call failed in a way that a collection of this shape doesn't.
     doubtful: AtomicBool,
 }
@@ -51,15 +53,34 @@ impl ServerCollection {
             settings,
             indexed,
             manifest: ArcSwap::from_pointee(manifest),
+            changes: Mutex::new(0),
             doubtful: AtomicBool::new(false),
         }
     }
 
-    /// Takes over what the server has now.
-    pub(super) fn update(&self, manifest: Manifest) {
-        if **self.manifest.load() != manifest {
+    /// How often its manifest was changed from here.
+    pub(super) fn changes(&self) -> u64 {
+        *self.lock_changes()
+    }
+
+    /// Takes over what the server had, unless it was changed from here since
+    /// there were so many changes: what was read may be older.
+    pub(super) fn update(&self, manifest: Manifest, changes: u64) {
+        let now = self.lock_changes();
+        if *now == changes && **self.manifest.load() != manifest {
             self.manifest.store(Arc::new(manifest));
         }
+    }
+
+    /// The server has this one now.
+    pub(super) fn changed(&self, manifest: Manifest) {
+        let mut changes = self.lock_changes();
+        *changes += 1;
+        self.manifest.store(Arc::new(manifest));
+    }
+
+    fn lock_changes(&self) -> MutexGuard<'_, u64> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether what the server has should be looked at again; once for each

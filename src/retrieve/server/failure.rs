@@ -81,7 +81,10 @@ impl Failure {
         match self {
             Self::Deadline => EngineError::Deadline(collection),
             Self::Silence(waited) => {
-                let problem = format!("no answer within {} ms (timeout_ms)", waited.as_millis());
+                let problem = format!(
+                    "no answer within {} ms (retrieval.server.timeout_ms)",
+                    waited.as_millis()
+                );
                 EngineError::Unreachable { url, problem }
             }
             Self::Connection(problem) => EngineError::Unreachable { url, problem },
@@ -141,8 +144,11 @@ const MEANINGS: [(&str, &str); 8] = [
         "it allows filters on indexed keys only; add the key to `indexed` in the configuration of \
          the collection",
     ),
-    ("istributed", "this Qdrant is no cluster: leave out shard_key and what else needs one"),
-    ("hard key", "it has no shards of this shard_key"),
+    (
+        "istributed",
+        "this Qdrant is no cluster: leave out retrieval.server.shard_key and what else needs one",
+    ),
+    ("hard key", "it has no shards of this retrieval.server.shard_key"),
     ("o space left", "its disk is full"),
     ("ut of disk", "its disk is full"),
     ("ut of memory", "it is out of memory"),
@@ -233,7 +239,7 @@ mod tests {
         let error = Failure::Unauthenticated.at(keyless).to_string();
         assert!(error.contains("no key is configured"), "{error}");
         let error = Failure::Silence(Duration::from_millis(300)).at(PLACE).to_string();
-        assert!(error.contains("within 300 ms (timeout_ms)"), "{error}");
+        assert!(error.contains("within 300 ms (retrieval.server.timeout_ms)"), "{error}");
     }
 
     #[test_case(Code::InvalidArgument, "Wrong input: can't parse \"a private query\"" ; "input")]

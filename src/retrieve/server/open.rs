@@ -72,8 +72,9 @@ impl Opener {
     ) -> Result<bool, EngineError> {
         let name = self.name(crate::retrieve::Collection::name(collection));
         let patience = self.client.search(deadline);
+        let changes = collection.changes();
         let (manifest, info) = self.look(name, patience).await?;
-        collection.update(manifest);
+        collection.update(manifest, changes);
         // Not where they were once: two processes that want different indexes
         // would take turns for ever.
         Ok(aligned || self.try_align(name, &info, patience).await)
@@ -91,6 +92,7 @@ impl Opener {
         check_name(name)?;
         let name = self.name(name);
         let patience = self.client.write(deadline);
+        let known = known.map(|collection| (collection.changes(), collection));
         let (manifest, info) = match self.look(name, patience).await {
             Err(EngineError::NoCollection(_)) => {
                 self.create(name, manifest, patience).await?;
@@ -103,8 +105,8 @@ impl Opener {
             .await
             .map_err(|failure| self.client.failed(name.ours, failure))?;
         Ok(match known {
-            Some(collection) => {
-                collection.update(manifest);
+            Some((changes, collection)) => {
+                collection.update(manifest, changes);
                 collection
             }
             None => self.collection(name, manifest),

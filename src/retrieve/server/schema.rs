@@ -167,11 +167,13 @@ impl<'a> There<'a> {
         let method = self.params().map(qdrant_client::qdrant::CollectionParams::sharding_method);
         let custom = method == Some(ShardingMethod::Custom);
         match (custom, &config.shard_key) {
-            (true, None) => Err("it is sharded by a key of its operator's; set shard_key to the \
-                                 key that its documents are under"
+            (true, None) => Err("it is sharded by a key of its operator's; set \
+                                 retrieval.server.shard_key to the one that its documents are \
+                                 under"
                 .to_owned()),
             (false, Some(_)) => Err(format!(
-                "it is sharded by Qdrant, and shard_key is set; leave that out, or {REMEDY}"
+                "it is sharded by Qdrant, and retrieval.server.shard_key is set; leave that out, \
+                 or {REMEDY}"
             )),
             _ => Ok(()),
         }

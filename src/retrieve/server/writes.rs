@@ -1,7 +1,6 @@
 //! What is written to a collection.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::stream::{self, TryStreamExt};
@@ -105,7 +104,7 @@ impl ServerCollection {
         };
         self.ask(patience, request, |it, request| async { collections(it).update(request).await })
             .await?;
-        self.manifest.store(Arc::new(manifest));
+        self.changed(manifest);
         Ok(())
     }
 

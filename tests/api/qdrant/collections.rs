@@ -24,10 +24,10 @@ use super::store::{AliasChange, Collection, Store};
 /// Seconds that an answer says it took.
 const TIME: f64 = 0.0;
 
-pub(super) fn health(_: &Store, _: HealthCheckRequest) -> Result<HealthCheckReply, Status> {
+pub(super) fn health(store: &Store, _: HealthCheckRequest) -> Result<HealthCheckReply, Status> {
     Ok(HealthCheckReply {
         title: "qdrant - vector search engine".to_owned(),
-        version: "1.20.0".to_owned(),
+        version: store.version(),
         commit: None,
     })
 }

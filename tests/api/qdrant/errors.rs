@@ -9,6 +9,10 @@ pub(super) fn bad_input(problem: impl Display) -> Status {
     Status::invalid_argument(format!("Wrong input: {problem}"))
 }
 
+pub(super) fn bad_request(problem: impl Display) -> Status {
+    Status::invalid_argument(format!("Bad request: {problem}"))
+}
+
 pub(super) fn not_found(what: impl Display) -> Status {
     Status::not_found(format!("Not found: {what}"))
 }

@@ -15,6 +15,7 @@ mod points;
 mod read;
 mod record;
 mod rpc;
+mod shards;
 mod store;
 
 mod selftest;
@@ -73,6 +74,12 @@ impl QdrantServer {
     /// What a client connects to.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Says so from now on, and does what that version does: one before 1.16
+    /// keeps no metadata of collections that are made.
+    pub fn pretend_version(&self, version: &str) {
+        self.stage.store.pretend_version(version);
     }
 
     /// The switches.

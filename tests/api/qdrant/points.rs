@@ -18,6 +18,7 @@ use tonic::Status;
 
 use super::convert::{id, payload, vector};
 use super::errors::{bad_input, unserved};
+use super::shards;
 use super::store::{Collection, Store};
 
 pub(super) fn upsert(
@@ -28,6 +29,7 @@ pub(super) fn upsert(
         return Err(unserved("conditional upserts"));
     }
     let collection = store.find(&request.collection_name)?;
+    shards::check_write(&collection, request.shard_key_selector.as_ref())?;
     check_dimensions(&collection, &request.points)?;
     let points = request.points.into_iter().map(stored).collect::<Result<_, Status>>()?;
     let points = PointOperations::UpsertPoints(PointInsertOperations::PointsList(points));
@@ -39,6 +41,7 @@ pub(super) fn delete(
     request: DeletePoints,
 ) -> Result<PointsOperationResponse, Status> {
     let collection = store.find(&request.collection_name)?;
+    shards::check_write(&collection, request.shard_key_selector.as_ref())?;
     let ids = match request.points.and_then(|points| points.points_selector_one_of) {
         Some(PointsSelectorOneOf::Points(points)) => {
             points.ids.into_iter().map(id::read).collect::<Result<_, Status>>()?

@@ -14,6 +14,7 @@ use tonic::Status;
 
 use super::convert::{filter, id, payload, search, select, vector};
 use super::errors::{engine, too_small, unserved};
+use super::shards;
 use super::store::Store;
 
 /// Points in an answer where a request doesn't say.
@@ -21,6 +22,7 @@ const LIMIT: usize = 10;
 
 pub(super) fn get(store: &Store, request: GetPoints) -> Result<GetResponse, Status> {
     let collection = store.find(&request.collection_name)?;
+    shards::check(&collection, request.shard_key_selector.as_ref())?;
     let ids = request.ids.into_iter().map(id::read).collect::<Result<_, Status>>()?;
     let mut retrieve = RetrieveRequest::new(ids);
     retrieve.with_payload = Some(select::payload(request.with_payload, false)?);
@@ -32,6 +34,7 @@ pub(super) fn get(store: &Store, request: GetPoints) -> Result<GetResponse, Stat
 
 pub(super) fn scroll(store: &Store, request: ScrollPoints) -> Result<ScrollResponse, Status> {
     let collection = store.find(&request.collection_name)?;
+    shards::check(&collection, request.shard_key_selector.as_ref())?;
     let scroll = ScrollRequest {
         offset: request.offset.map(id::read).transpose()?,
         limit: Some(limit(request.limit.map(u64::from))?),
@@ -50,6 +53,7 @@ pub(super) fn scroll(store: &Store, request: ScrollPoints) -> Result<ScrollRespo
 
 pub(super) fn count(store: &Store, request: CountPoints) -> Result<CountResponse, Status> {
     let collection = store.find(&request.collection_name)?;
+    shards::check(&collection, request.shard_key_selector.as_ref())?;
     let count = CountRequest {
         filter: request.filter.map(filter::read).transpose()?,
         exact: request.exact.unwrap_or(true),
@@ -61,6 +65,7 @@ pub(super) fn count(store: &Store, request: CountPoints) -> Result<CountResponse
 
 pub(super) fn query(store: &Store, request: QueryPoints) -> Result<QueryResponse, Status> {
     let collection = store.find(&request.collection_name)?;
+    shards::check(&collection, request.shard_key_selector.as_ref())?;
     let hits = collection.shard.query(question(request)?).map_err(engine)?;
     let result = hits.into_iter().map(scored).collect();
     Ok(QueryResponse { result, ..QueryResponse::default() })

@@ -5,10 +5,11 @@ use std::sync::Mutex;
 use axum::http::{HeaderMap, header};
 use qdrant_client::qdrant::{
     ChangeAliases, CollectionExistsRequest, CountPoints, CreateCollection,
-    CreateFieldIndexCollection, DeleteCollection, DeleteFieldIndexCollection, DeletePoints,
-    GetCollectionInfoRequest, GetPoints, HealthCheckRequest, ListAliasesRequest,
-    ListCollectionAliasesRequest, ListCollectionsRequest, QueryBatchPoints, QueryPoints,
-    ReadConsistency, ScrollPoints, ShardKeySelector, UpdateCollection, UpsertPoints, WriteOrdering,
+    CreateFieldIndexCollection, CreateShardKeyRequest, DeleteCollection,
+    DeleteFieldIndexCollection, DeletePoints, GetCollectionInfoRequest, GetPoints,
+    HealthCheckRequest, ListAliasesRequest, ListCollectionAliasesRequest, ListCollectionsRequest,
+    QueryBatchPoints, QueryPoints, ReadConsistency, ScrollPoints, ShardKeySelector,
+    UpdateCollection, UpsertPoints, WriteOrdering,
 };
 
 /// A call as it arrived, before anything was done with it.
@@ -111,6 +112,7 @@ says! {
     UpdateCollection: timeout;
     DeleteCollection: timeout;
     ChangeAliases: timeout;
+    CreateShardKeyRequest: timeout;
     CreateFieldIndexCollection: wait ordering timeout;
     DeleteFieldIndexCollection: wait ordering timeout;
     DeletePoints: wait ordering shard_key_selector timeout;

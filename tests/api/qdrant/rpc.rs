@@ -36,7 +36,7 @@ use tonic::{Request, Response, Status};
 use super::errors::{too_small, unserved};
 use super::record::{Call, Says};
 use super::store::Store;
-use super::{Stage, collections, indexes, points, read};
+use super::{Stage, collections, indexes, points, read, shards};
 
 /// The services, with messages of any size and compression as a real server
 /// takes them, behind the faults.
@@ -150,7 +150,7 @@ impl Collections for Served {
         collection_cluster_info(CollectionClusterInfoRequest) -> CollectionClusterInfoResponse;
         update_collection_cluster_setup(UpdateCollectionClusterSetupRequest)
             -> UpdateCollectionClusterSetupResponse;
-        create_shard_key(CreateShardKeyRequest) -> CreateShardKeyResponse;
+        create_shard_key(CreateShardKeyRequest) -> CreateShardKeyResponse = shards::create;
         delete_shard_key(DeleteShardKeyRequest) -> DeleteShardKeyResponse;
         list_shard_keys(ListShardKeysRequest) -> ListShardKeysResponse;
     }

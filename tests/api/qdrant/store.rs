@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use qdrant_client::qdrant::shard_key::Key;
 use qdrant_client::qdrant::{
     CreateCollection, PointsOperationResponse, UpdateResult, UpdateStatus, Value,
 };
@@ -18,6 +19,7 @@ use super::errors::{bad_input, engine, no_collection, not_found};
 /// All that the server stores.
 pub(super) struct Store {
     names: RwLock<Names>,
+    version: Mutex<String>,
     /// Dropped after the shards in it.
     folder: TempDir,
 }
@@ -33,7 +35,11 @@ struct Names {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { names: RwLock::default(), folder: TempDir::new().unwrap() }
+        Self {
+            names: RwLock::default(),
+            version: Mutex::new("1.20.0".to_owned()),
+            folder: TempDir::new().unwrap(),
+        }
     }
 }
 
@@ -52,7 +58,24 @@ impl Store {
         names.collections.get(resolved).cloned().ok_or_else(|| no_collection(name))
     }
 
-    pub fn create(&self, created: CreateCollection) -> Result<(), Status> {
+    pub fn version(&self) -> String {
+        self.version.lock().unwrap().clone()
+    }
+
+    pub fn pretend_version(&self, version: &str) {
+        version.clone_into(&mut self.version.lock().unwrap());
+    }
+
+    fn keeps_metadata(&self) -> bool {
+        let version = self.version();
+        let minor = version.strip_prefix("1.").and_then(|rest| rest.split('.').next());
+        minor.and_then(|minor| minor.parse().ok()).is_none_or(|minor: u32| minor >= 16)
+    }
+
+    pub fn create(&self, mut created: CreateCollection) -> Result<(), Status> {
+        if !self.keeps_metadata() {
+            created.metadata.clear();
+        }
         let mut names = self.write();
         let name = created.collection_name.clone();
         names.check_free(&name)?;
@@ -143,6 +166,8 @@ pub(super) struct Collection {
     pub shard: EdgeShard,
     /// What it was made with.
     pub created: CreateCollection,
+    /// Of a collection that is sharded by keys of the operator's.
+    pub shard_keys: Mutex<Vec<Key>>,
     metadata: Mutex<Payload>,
     operations: AtomicU64,
 }
@@ -150,7 +175,8 @@ pub(super) struct Collection {
 impl Collection {
     fn new(shard: EdgeShard, created: CreateCollection) -> Self {
         let metadata = Mutex::new(payload::read(created.metadata.clone()));
-        Self { shard, created, metadata, operations: AtomicU64::new(0) }
+        let (shard_keys, operations) = (Mutex::default(), AtomicU64::new(0));
+        Self { shard, created, shard_keys, metadata, operations }
     }
 
     pub fn metadata(&self) -> HashMap<String, Value> {

@@ -134,7 +134,7 @@ fn a_vector_of_another_kind_is_refused() {
 fn sharding_has_to_be_the_configured_one() {
     let ours = ServerConfig::default();
     let error = refused(made(1, &sharded()), &ours);
-    assert!(error.contains("set shard_key"), "{error}");
+    assert!(error.contains("set retrieval.server.shard_key"), "{error}");
     let error = refused(made(1, &ours), &sharded());
     assert!(error.contains("shard_key is set; leave that out"), "{error}");
 }
