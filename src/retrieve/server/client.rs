@@ -65,6 +65,11 @@ pub(super) struct Patience {
 }
 
 impl Patience {
+    /// That of a write, which may take until its deadline.
+    pub(super) fn until(deadline: Deadline) -> Self {
+        Self { deadline, until: deadline.instant() }
+    }
+
     /// What is left in whole seconds, for requests that carry it: the next
     /// one, so that we give up first and say why.
     pub(super) fn seconds(self) -> u64 {
@@ -76,7 +81,7 @@ impl Client {
     /// A client of the configured server. Connects to nothing.
     pub(super) fn new(
         config: &ServerConfig,
-        key: Option<&SecretString>,
+        key: Option<SecretString>,
     ) -> Result<Self, InvalidServer> {
         let url = &config.url;
         if url.has_credentials() {
@@ -115,11 +120,6 @@ impl Client {
         let until = Instant::now().checked_add(self.timeout);
         let until = until.map_or(deadline.instant(), |until| until.min(deadline.instant()));
         Patience { deadline, until }
-    }
-
-    /// The patience of a write.
-    pub(super) fn write(&self, deadline: Deadline) -> Patience {
-        Patience { deadline, until: deadline.instant() }
     }
 
     /// Sends a request and waits for the answer. Asks a second time where the
@@ -206,7 +206,7 @@ pub(super) fn server(connection: Connection) -> QdrantClient<Connection> {
 pub(super) struct ApiKey(Option<MetadataValue<Ascii>>);
 
 impl ApiKey {
-    fn new(key: Option<&SecretString>) -> Result<Self, InvalidServer> {
+    fn new(key: Option<SecretString>) -> Result<Self, InvalidServer> {
         let Some(key) = key else {
             return Ok(Self(None));
         };

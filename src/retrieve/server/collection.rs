@@ -161,7 +161,7 @@ impl Collection for ServerCollection {
     ) -> EngineResult<'_, HashMap<Uuid, Fingerprint>> {
         async move {
             let (payload, vectors) = (vec![CONTENT_HASH, TEXT_HASH].into(), false.into());
-            let patience = self.client.write(deadline);
+            let patience = Patience::until(deadline);
             let points = self.records(&ids, payload, vectors, patience).await?;
             let of = |it: RetrievedPoint| {
                 Some((uuid(it.id)?, point::fingerprint(convert::json(it.payload))?))
@@ -178,7 +178,7 @@ impl Collection for ServerCollection {
     ) -> EngineResult<'_, HashMap<Uuid, Vec<Vec<f32>>>> {
         async move {
             let (payload, vectors) = (false.into(), vec![DENSE].into());
-            let patience = self.client.write(deadline);
+            let patience = Patience::until(deadline);
             let points = self.records(&ids, payload, vectors, patience).await?;
             let of = |it: RetrievedPoint| {
                 let embeddings = convert::embeddings(&it)?;

@@ -105,6 +105,7 @@ fn value_depth(value: &Value) -> usize {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use qdrant_client::qdrant::vectors::VectorsOptions;
     use serde_json::json;
 
     use super::*;
@@ -171,8 +172,8 @@ mod tests {
 
     fn vectors(point: PointStruct) -> HashMap<String, Vector> {
         match point.vectors.unwrap().vectors_options.unwrap() {
-            qdrant_client::qdrant::vectors::VectorsOptions::Vectors(named) => named.vectors,
-            other => panic!("{other:?}"),
+            VectorsOptions::Vectors(named) => named.vectors,
+            VectorsOptions::Vector(one) => panic!("{one:?}"),
         }
     }
 

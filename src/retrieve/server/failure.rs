@@ -88,12 +88,13 @@ impl Failure {
                 EngineError::Unreachable { url, problem }
             }
             Self::Connection(problem) => EngineError::Unreachable { url, problem },
-            Self::Unauthenticated if place.has_key => rejected("the key is wrong"),
-            Self::Unauthenticated => rejected("no key is configured, and it asks for one"),
-            Self::Forbidden if place.has_key => {
+            Self::Unauthenticated | Self::Forbidden if !place.has_key => {
+                rejected("no key is configured, and it asks for one")
+            }
+            Self::Unauthenticated => rejected("the key is wrong"),
+            Self::Forbidden => {
                 rejected(&format!("the key is wrong or doesn't cover collection \"{collection}\""))
             }
-            Self::Forbidden => rejected("no key is configured, and it asks for one"),
             Self::NoCollection => EngineError::NoCollection(collection),
             Self::Exists => {
                 EngineError::Qdrant { collection, problem: "it exists already".to_owned() }
@@ -197,20 +198,20 @@ mod tests {
         Failure::of(&Status::new(code, message)).at(PLACE).to_string()
     }
 
-    #[test_case(Code::DeadlineExceeded, "Timeout: x", Failure::Deadline ; "deadline")]
-    #[test_case(Code::Unauthenticated, "Invalid API key", Failure::Unauthenticated ; "key")]
-    #[test_case(Code::PermissionDenied, "Forbidden: x", Failure::Forbidden ; "right")]
+    #[test_case(Code::DeadlineExceeded, "Timeout: x", &Failure::Deadline ; "deadline")]
+    #[test_case(Code::Unauthenticated, "Invalid API key", &Failure::Unauthenticated ; "key")]
+    #[test_case(Code::PermissionDenied, "Forbidden: x", &Failure::Forbidden ; "right")]
     #[test_case(
-        Code::NotFound, "Not found: Collection `docs` doesn't exist!", Failure::NoCollection
+        Code::NotFound, "Not found: Collection `docs` doesn't exist!", &Failure::NoCollection
         ; "collection"
     )]
-    #[test_case(Code::AlreadyExists, "x", Failure::Exists ; "exists")]
+    #[test_case(Code::AlreadyExists, "x", &Failure::Exists ; "exists")]
     #[test_case(
-        Code::InvalidArgument, "Bad request: Shard key eu already exists", Failure::Exists
+        Code::InvalidArgument, "Bad request: Shard key eu already exists", &Failure::Exists
         ; "exists in older words"
     )]
-    fn statuses_have_a_meaning(code: Code, message: &str, expected: Failure) {
-        assert_eq!(Failure::of(&Status::new(code, message)), expected);
+    fn statuses_have_a_meaning(code: Code, message: &str, expected: &Failure) {
+        assert_eq!(Failure::of(&Status::new(code, message)), *expected);
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl ServerEngine {
         config: &ServerConfig,
         api_key: Option<SecretString>,
     ) -> Result<Self, InvalidServer> {
-        let client = Client::new(config, api_key.as_ref())?;
+        let client = Client::new(config, api_key)?;
         Ok(Self {
             opener: Opener::new(client, Settings::new(config.clone())),
             opened: Mutex::default(),

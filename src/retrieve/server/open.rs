@@ -91,7 +91,7 @@ impl Opener {
     ) -> Result<Arc<ServerCollection>, EngineError> {
         check_name(name)?;
         let name = self.name(name);
-        let patience = self.client.write(deadline);
+        let patience = Patience::until(deadline);
         let known = known.map(|collection| (collection.changes(), collection));
         let (manifest, info) = match self.look(name, patience).await {
             Err(EngineError::NoCollection(_)) => {

@@ -121,7 +121,7 @@ impl ServerCollection {
             limit: Some(u32::try_from(limit).unwrap_or(u32::MAX)),
             ..ScrollPoints::default()
         };
-        let (points, next) = self.scroll(request, self.client.write(deadline)).await?;
+        let (points, next) = self.scroll(request, Patience::until(deadline)).await?;
         let ids = points.into_iter().filter_map(|point| uuid(point.id)).collect();
         Ok(Page { ids, next: uuid(next) })
     }

@@ -29,7 +29,7 @@ impl ServerCollection {
         for point in &points {
             self.check_depth(&point.document)?;
         }
-        let patience = self.client.write(deadline);
+        let patience = Patience::until(deadline);
         let (total, stored, parts) = (points.len(), AtomicUsize::new(0), self.parts());
         let batches = batches(last_of_each(points), self.settings.upsert_batch());
         let written = stream::iter(batches.into_iter().map(Ok))
@@ -73,7 +73,7 @@ impl ServerCollection {
         ids: Vec<Uuid>,
         deadline: Deadline,
     ) -> Result<(), EngineError> {
-        let patience = self.client.write(deadline);
+        let patience = Patience::until(deadline);
         let ids: Vec<PointId> = ids.into_iter().map(convert::point_id).collect();
         let request = DeletePoints {
             collection_name: self.remote.clone(),
@@ -95,7 +95,7 @@ impl ServerCollection {
         manifest: Manifest,
         deadline: Deadline,
     ) -> Result<(), EngineError> {
-        let patience = self.client.write(deadline);
+        let patience = Patience::until(deadline);
         let request = UpdateCollection {
             collection_name: self.remote.clone(),
             metadata: schema::metadata(&self.name, &manifest)?,
@@ -162,7 +162,7 @@ fn so_far(mut error: EngineError, stored: usize, total: usize) -> EngineError {
     | EngineError::OtherShape { problem, .. } = &mut error
         && stored > 0
     {
-        problem.push_str(&format!("; {stored} of {total} documents were stored before"));
+        *problem = format!("{problem}; {stored} of {total} documents were stored before");
     }
     error
 }
