@@ -19,6 +19,10 @@ use crate::retrieve::EngineError;
 use crate::retrieve::engine::Point;
 use crate::retrieve::manifest::Manifest;
 
+/// Bytes from which a request is not filled further: requests are held in
+/// memory on both sides, several at a time.
+const BATCH_BYTES: usize = 8 << 20;
+
 impl ServerCollection {
     /// Stores points, several requests at a time.
     pub(super) async fn store(
@@ -145,13 +149,27 @@ fn last_of_each(points: Vec<Point>) -> Vec<Point> {
     points.filter(|(place, point)| is_last(*place, point)).map(|(_, point)| point).collect()
 }
 
-fn batches(points: Vec<Point>, size: usize) -> Vec<Vec<Point>> {
-    let mut points = points.into_iter();
-    std::iter::from_fn(|| {
-        let batch: Vec<_> = points.by_ref().take(size).collect();
-        (!batch.is_empty()).then_some(batch)
-    })
-    .collect()
+/// Points in batches of so many, or fewer where they are long.
+fn batches(points: Vec<Point>, most: usize) -> Vec<Vec<Point>> {
+    let mut batches: Vec<Vec<Point>> = Vec::new();
+    let mut bytes = 0;
+    for point in points {
+        bytes += size(&point);
+        match batches.last_mut() {
+            Some(batch) if batch.len() < most && bytes <= BATCH_BYTES => batch.push(point),
+            _ => {
+                bytes = size(&point);
+                batches.push(vec![point]);
+            }
+        }
+    }
+    batches
+}
+
+/// Bytes that a point has at least in a request.
+fn size(Point { document, bm25, dense, .. }: &Point) -> usize {
+    let numbers = 2 * bm25.indices.len() + dense.iter().map(Vec::len).sum::<usize>();
+    document.title.len() + document.text.len() + 4 * numbers
 }
 
 /// The error of a write that stored some of its documents.

@@ -23,7 +23,7 @@ const DIMENSIONS: usize = 16;
 
 /// Long enough for every call that is answered.
 pub fn patience() -> Deadline {
-    Deadline::after(Duration::from_secs(60))
+    Deadline::after(Duration::from_mins(1))
 }
 
 /// Counts letters: texts of similar letters are near each other.

@@ -18,7 +18,7 @@ const QUERIES: [&str; 5] =
 
 /// Every kind of search, on the documents of [`corpus`].
 pub fn searches() -> Vec<Retrieve> {
-    let freshness = Freshness { half_life: Duration::from_secs(86_400 * 90), weight: 0.4 };
+    let freshness = Freshness { half_life: Duration::from_hours(24 * 90), weight: 0.4 };
     let mut searches = Vec::new();
     for query in QUERIES {
         for mode in [RetrievalMode::Bm25, RetrievalMode::Dense, RetrievalMode::Hybrid] {

@@ -113,19 +113,19 @@ async fn every_request_names_the_shard_key(key: &str, expected: ShardKey) {
 async fn a_collection_may_have_another_name_or_an_alias_on_the_server() {
     let server = QdrantServer::start().await;
     let raw = Qdrant::from_url(&server.url()).skip_compatibility_check().build().unwrap();
-    let named = |remote: &str| {
+    let side_of = |remote: &str| {
         let names = BTreeMap::from([(DOCS.to_owned(), remote.to_owned())]);
         let engine = ServerEngine::new(&config(&server.url(), ""), None).unwrap();
         Side::new(engine.with_names(names), &Letters::new(1), &BTreeMap::new())
     };
     for (remote, text) in [("shop_v1", "old tent"), ("shop_v2", "new tent")] {
-        named(remote).fill(vec![document(text, text, &nothing())]).await;
+        side_of(remote).fill(vec![document(text, text, &nothing())]).await;
     }
     let list = raw.list_collections().await.unwrap().collections;
     let mut names: Vec<_> = list.into_iter().map(|it| it.name).collect();
     names.sort_unstable();
     assert_eq!(names, ["shop_v1", "shop_v2"]);
-    let side = named("live");
+    let side = side_of("live");
     for (remote, text) in [("shop_v1", "old tent"), ("shop_v2", "new tent")] {
         raw.create_alias(CreateAliasBuilder::new(remote, "live")).await.unwrap();
         let found = side.ask(search("tent")).await.unwrap();
@@ -139,7 +139,7 @@ async fn a_collection_may_have_another_name_or_an_alias_on_the_server() {
     // Written through an alias.
     raw.create_alias(CreateAliasBuilder::new("shop_v1", "live")).await.unwrap();
     side.fill(vec![document("written", "rope", &nothing())]).await;
-    assert!(named("shop_v1").found(search("rope")).await.contains(&"written".to_owned()));
+    assert!(side_of("shop_v1").found(search("rope")).await.contains(&"written".to_owned()));
 }
 
 #[tokio::test]
@@ -151,6 +151,16 @@ async fn documents_are_written_in_batches() {
     let server = QdrantServer::start().await;
     Side::server(&server.url()).fill(corpus(100)).await;
     assert_eq!((server.calls("Upsert"), server.largest_upsert()), (2, 64));
+}
+
+#[tokio::test]
+async fn long_documents_make_small_batches() {
+    let server = QdrantServer::start().await;
+    let side = Side::server(&server.url());
+    let long = |n: usize| document(&n.to_string(), &"tent ".repeat(600_000), &nothing());
+    side.fill((0..6).map(long).collect()).await;
+    assert_eq!((server.calls("Upsert"), server.largest_upsert()), (3, 2));
+    assert_eq!(side.found(search("tent")).await.len(), 6);
 }
 
 #[tokio::test]
