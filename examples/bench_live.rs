@@ -212,9 +212,9 @@ impl Gateway {
         std::fs::create_dir_all(&folder)?;
         let config = folder.join("rankgate.toml");
         let text = format!(
-            "[retrieval]\ndata_dir = {:?}\n[pipelines.default]\ncollection = \"bench\"\n\
-             retrieve = {{ mode = {:?} }}\nstrategy = \"none\"\n",
-            folder.join("data"),
+            "[retrieval]\ndata_dir = '{}'\n[pipelines.default]\ncollection = \"bench\"\n\
+             retrieve = {{ mode = \"{}\" }}\nstrategy = \"none\"\n",
+            folder.join("data").display(),
             args.mode
         );
         std::fs::write(&config, text)?;

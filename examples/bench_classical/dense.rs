@@ -94,8 +94,10 @@ fn embed(set: &Set, encoder: &BuiltinEncoder) -> Result<Vec<Parts>, EncodeError>
         }
     }
     for query in &set.queries {
-        let deadline = Deadline::after(PATIENCE);
-        embedded.push(vec![runtime.block_on(encoder.encode_query(&query.text, deadline))?]);
+        // A deadline needs the runtime's clock already when it is set.
+        let vector = runtime
+            .block_on(async { encoder.encode_query(&query.text, Deadline::after(PATIENCE)).await });
+        embedded.push(vec![vector?]);
     }
     tell(set, &embedded, begun.elapsed());
     Ok(embedded)

@@ -61,6 +61,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let names: Vec<&str> = sets.iter().map(|set| set.name.as_str()).collect();
     table::print(&names, &rows);
     println!();
-    table::print_choices(&names, &rows);
+    table::print_choices(&rows);
     Ok(())
 }

@@ -31,29 +31,25 @@ fn cell(figures: &Figures) -> String {
     format!("{all:.4} ({choosing:.4} {confirming:.4})")
 }
 
-/// For each group, the setting that is best on the halves to choose by, and
-/// what it gains or loses over the default on the halves that confirm.
-pub fn print_choices(sets: &[&str], rows: &[Row]) {
+/// For each group, the settings that are better than the default on both
+/// halves of every set: those that a default could be changed to.
+pub fn print_choices(rows: &[Row]) {
     let mut groups: Vec<&str> = rows.iter().map(|row| row.group).collect();
     groups.dedup();
     for group in groups {
-        let members: Vec<&Row> = rows.iter().filter(|row| row.group == group).collect();
-        let best = members.iter().max_by(|a, b| chosen_by(a).total_cmp(&chosen_by(b)));
-        let default = members.iter().find(|row| row.default);
-        let (Some(best), Some(default)) = (best, default) else { continue };
-        let gains: Vec<String> = sets
-            .iter()
-            .zip(best.figures.iter().zip(&default.figures))
-            .map(|(set, (best, default))| {
-                let choosing = best.choosing - default.choosing;
-                let confirming = best.confirming - default.confirming;
-                format!("{set} {choosing:+.4} chosen, {confirming:+.4} confirmed")
-            })
+        let members = || rows.iter().filter(|row| row.group == group);
+        let Some(default) = members().find(|row| row.default) else { continue };
+        let better: Vec<&str> = members()
+            .filter(|row| is_better(row, default))
+            .map(|row| row.setting.as_str())
             .collect();
-        println!("- {group}: {} against {}: {}", best.setting, default.setting, gains.join("; "));
+        let better = if better.is_empty() { "none".to_owned() } else { better.join("; ") };
+        println!("- {group}: better than the default on both halves of every set: {better}");
     }
 }
 
-fn chosen_by(row: &Row) -> f64 {
-    row.figures.iter().map(|figures| figures.choosing).sum()
+fn is_better(row: &Row, default: &Row) -> bool {
+    row.figures.iter().zip(&default.figures).all(|(figures, default)| {
+        figures.choosing > default.choosing && figures.confirming > default.confirming
+    })
 }

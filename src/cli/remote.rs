@@ -145,7 +145,20 @@ impl Remote {
         &self,
         request: RequestBuilder,
     ) -> Result<T, RemoteError> {
-        let response = self.send(request).await?;
+        self.read(self.send(request).await?).await
+    }
+
+    /// The answer to a request that is sent once, read as JSON: for those who
+    /// would rather hear at once that something is wrong.
+    pub async fn ask_once<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<T, RemoteError> {
+        let response = request.send().await.map_err(|error| self.no_answer(&error))?;
+        self.read(self.checked(response).await?).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T, RemoteError> {
         response.json().await.map_err(|error| self.no_answer(&error))
     }
 
@@ -263,6 +276,16 @@ mod tests {
             assert!(error.to_string().ends_with(": scripted"), "{error}");
             assert_eq!(asked.load(Ordering::SeqCst), attempts, "{status}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_once_is_asked_once() {
+        let (remote, asked) = server(&[503, 200]).await;
+        let request = || remote.http().get(remote.at(&[]));
+        let error = remote.ask_once::<serde_json::Value>(request()).await.unwrap_err();
+        assert!(error.to_string().contains("503"), "{error}");
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        assert!(remote.ask_once::<serde_json::Value>(request()).await.is_ok());
     }
 
     #[tokio::test]

@@ -57,7 +57,8 @@ async fn remote(gateway: &Remote, args: &Args) -> Result<Value, Failure> {
     if let Some(pipeline) = &args.pipeline {
         body["pipeline"] = json!(pipeline);
     }
-    Ok(gateway.ask(gateway.http().post(gateway.at(&["v1", "search"])).json(&body)).await?)
+    let request = gateway.http().post(gateway.at(&["v1", "search"])).json(&body);
+    Ok(gateway.ask_once(request).await?)
 }
 
 fn local(source: &ConfigSource, args: Args) -> Result<Value, Failure> {

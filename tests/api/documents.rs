@@ -356,6 +356,7 @@ async fn what_can_not_be_is_refused(method: &str, path: &str, status: u16) {
     let sent = request(&app, method, path).header("content-type", NDJSON).body(lines(0..1));
     let (got, problem) = read(sent.send().await.unwrap()).await;
     assert_eq!(got, status, "{problem}");
+    assert!(problem.get("stored").is_none(), "nothing was read: {problem}");
     assert_eq!(get(&app, "/v1/collections/live").await.0, 404, "nothing was made");
 }
 

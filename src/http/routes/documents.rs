@@ -97,7 +97,7 @@ async fn store(
     state: &HttpState,
     name: Named<String>,
     request: Request,
-) -> Result<Stored, Refused<Progress>> {
+) -> Result<Stored, Refused<Option<Progress>>> {
     let collection = in_path(name)?;
     let documents = documents(state)?;
     check_type(request.headers())?;
@@ -118,11 +118,11 @@ async fn store(
     progress.seen = upload.seen().clone();
     if let Err(error) = outcome {
         upload.discard(LINGER).await;
-        return Err(Refused { error, more: progress });
+        return Err(Refused { error, more: Some(progress) });
     }
     match writer.documents_stored().await {
         Ok(documents) => Ok(Stored { collection, progress, documents }),
-        Err(error) => Err(Refused { error: error.into(), more: progress }),
+        Err(error) => Err(Refused { error: error.into(), more: Some(progress) }),
     }
 }
 
