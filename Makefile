@@ -7,6 +7,7 @@ MODEL ?= qwen
 ONCE ?=
 SETS ?= evals/data/outdoor
 CACHE ?= .rankgate/bench
+PARTS ?=
 export MODEL ONCE
 
 # scripts/toolchain.sh says which Rust to use, and brings one where none is new enough. It is asked once, and only by targets that need it.
@@ -39,8 +40,8 @@ bench-live: check-tools ## What storing documents costs the searches beside it
 release: check-tools ## Build the program as it is shipped (target/release/rankgate)
 	$(rust) cargo build --release $(locked)
 
-bench-classical: check-tools ## Measure settings of the classical ranking on labelled sets: SETS="evals/data/outdoor …", folders as BEIR has them
-	$(rust) cargo run $(locked) --example bench_classical -- --cache $(CACHE) $(SETS)
+bench-classical: check-tools ## Measure settings of the classical ranking on labelled sets: SETS="evals/data/outdoor …" PARTS=N
+	$(rust) cargo run $(locked) --example bench_classical -- --cache $(CACHE) $(if $(PARTS),--parts $(PARTS)) $(SETS)
 
 fmt: ## Format the code
 	$(rust) cargo fmt

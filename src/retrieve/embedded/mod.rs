@@ -69,7 +69,8 @@ impl EmbeddedEngine {
         Ok(Self {
             shared: Arc::new(Shared { data_dir, configs, slots: Mutex::default(), _lock: lock }),
             reads: Permits::new(2 * cores),
-            writes: Permits::new(cores),
+            // Two at least: building indexes takes one for as long as it lasts.
+            writes: Permits::new(cores.max(2)),
         })
     }
 
