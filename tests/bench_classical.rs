@@ -8,6 +8,8 @@
 mod data;
 #[path = "../examples/bench_classical/inverted.rs"]
 mod inverted;
+#[path = "../examples/bench_classical/kept.rs"]
+mod kept;
 #[path = "../examples/bench_classical/measure.rs"]
 mod measure;
 
@@ -27,6 +29,7 @@ use rankgate::retrieve::{
 
 use self::data::{Judged, Set};
 use self::inverted::Inverted;
+use self::kept::Kept;
 use self::measure::{Figures, ndcg};
 
 const NAME: &str = "shop";
@@ -151,4 +154,20 @@ fn halves_are_every_other_query() {
     let figures = Figures::of(&[1.0, 0.0, 0.5]);
     let expected = Figures { all: 0.5, choosing: 0.75, confirming: 0.0 };
     assert_eq!(figures, expected);
+}
+
+#[test]
+fn embeddings_are_kept_and_a_broken_one_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kept.bin");
+    let texts = [vec![vec![1.0, -2.5], vec![0.0, 3.0]], Vec::new(), vec![vec![4.0, 5.0]]];
+    Kept::open(&path).unwrap().push(texts.to_vec()).unwrap();
+    assert_eq!(Kept::open(&path).unwrap().into_texts(), texts);
+
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    let mut kept = Kept::open(&path).unwrap();
+    assert_eq!(kept.len(), 2);
+    kept.push(vec![texts[2].clone()]).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
 }

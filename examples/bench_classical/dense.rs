@@ -1,14 +1,16 @@
-//! Embeddings by the model in the binary, kept in a file between runs.
+//! Embeddings by the model in the binary.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use rankgate::domain::Deadline;
-use rankgate::retrieve::{BuiltinEncoder, BuiltinEncoderConfig, EncodeError, Encoder};
+use rankgate::retrieve::{BuiltinEncoder, BuiltinEncoderConfig, Encoder};
+use tokio::runtime::Runtime;
 
 use super::data::{DocIndex, Set};
 use super::inverted::{Hit, best};
+use super::kept::{Kept, Parts};
 
 /// Documents embedded at a time.
 const BATCH: usize = 128;
@@ -17,33 +19,23 @@ const EVERY: Duration = Duration::from_secs(30);
 /// Far more than a query takes.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Of one text: one for each part of it that was read, of length 1 each.
-type Parts = Vec<Vec<f32>>;
-
-/// The embeddings of a set.
+/// The embeddings of a set, of length 1 each.
 pub struct Dense {
     documents: Vec<Parts>,
     queries: Vec<Parts>,
 }
 
 impl Dense {
-    /// Reads them from `cache`, or makes them and stores them there. Long
-    /// documents have as many parts as `config` says.
+    /// Reads them from `cache`, and makes what is missing there. Long documents
+    /// have as many parts as `config` says.
     pub fn of(set: &Set, config: &BuiltinEncoderConfig, cache: &Path) -> Result<Self, String> {
         let encoder = BuiltinEncoder::new(config).with_all_threads();
-        let file = file_for(set, &encoder, cache)?;
-        let texts = set.documents.len() + set.queries.len();
-        let embedded = if file.exists() {
-            let bytes = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-            read(&bytes).filter(|embedded| embedded.len() == texts).ok_or_else(|| {
-                format!("{}: not the embeddings of this set; remove the file", file.display())
-            })?
-        } else {
-            let embedded = embed(set, &encoder).map_err(|error| error.to_string())?;
-            store(&embedded, &file).map_err(|error| format!("{}: {error}", file.display()))?;
-            embedded
-        };
-        let mut documents: Vec<Parts> = embedded.into_iter().map(normalised).collect();
+        let path = file_for(set, &encoder, cache)?;
+        let failed = |error: io::Error| format!("{}: {error}", path.display());
+        let mut kept = Kept::open(&path).map_err(failed)?;
+        let runtime = Runtime::new().map_err(failed)?;
+        runtime.block_on(embed(set, &encoder, &mut kept)).map_err(failed)?;
+        let mut documents: Vec<Parts> = kept.into_texts().into_iter().map(normalised).collect();
         let queries = documents.split_off(set.documents.len());
         Ok(Self { documents, queries })
     }
@@ -78,73 +70,32 @@ fn file_for(set: &Set, encoder: &BuiltinEncoder, cache: &Path) -> Result<PathBuf
     Ok(cache.join(format!("bench-{}-{}.bin", set.name, &hash[..16])))
 }
 
-/// Documents, then queries.
-fn embed(set: &Set, encoder: &BuiltinEncoder) -> Result<Vec<Parts>, EncodeError> {
-    let runtime = tokio::runtime::Runtime::new()
-        .map_err(|error| EncodeError::Model(format!("no thread could be started: {error}")))?;
-    let begun = Instant::now();
+/// Documents, then queries; goes on where an earlier run was stopped.
+async fn embed(set: &Set, encoder: &BuiltinEncoder, kept: &mut Kept) -> io::Result<()> {
+    let texts = set.documents.len() + set.queries.len();
+    let (begun, had) = (Instant::now(), kept.len());
+    let tell = |done: usize| {
+        let (name, took) = (&set.name, begun.elapsed());
+        eprintln!("{name}: {} of {} texts embedded in {took:.0?}", done - had, texts - had);
+    };
     let mut told = begun;
-    let mut embedded = Vec::with_capacity(set.documents.len() + set.queries.len());
-    for batch in set.documents.chunks(BATCH) {
-        let parts = runtime.block_on(encoder.encode_documents(batch))?;
-        embedded.extend(parts.into_iter().map(|encoded| encoded.parts));
+    let documents = set.documents.get(had..).unwrap_or_default();
+    for batch in documents.chunks(BATCH) {
+        let encoded = encoder.encode_documents(batch).await.map_err(io::Error::other)?;
+        kept.push(encoded.into_iter().map(|encoded| encoded.parts).collect())?;
         if told.elapsed() >= EVERY {
             told = Instant::now();
-            tell(set, &embedded, begun.elapsed());
+            tell(kept.len());
         }
     }
-    for query in &set.queries {
-        // A deadline needs the runtime's clock already when it is set.
-        let vector = runtime
-            .block_on(async { encoder.encode_query(&query.text, Deadline::after(PATIENCE)).await });
-        embedded.push(vec![vector?]);
+    for query in &set.queries[kept.len() - set.documents.len()..] {
+        let vector = encoder.encode_query(&query.text, Deadline::after(PATIENCE)).await;
+        kept.push(vec![vec![vector.map_err(io::Error::other)?]])?;
     }
-    tell(set, &embedded, begun.elapsed());
-    Ok(embedded)
-}
-
-fn tell(set: &Set, embedded: &[Parts], took: Duration) {
-    let texts = set.documents.len() + set.queries.len();
-    eprintln!("{}: {} of {texts} texts embedded in {took:.0?}", set.name, embedded.len());
-}
-
-/// Numbers of parts and of their dimensions stand before the parts.
-fn store(embedded: &[Parts], file: &Path) -> std::io::Result<()> {
-    let mut bytes = Vec::new();
-    let number = |n: usize| u32::try_from(n).map(u32::to_le_bytes).map_err(std::io::Error::other);
-    for parts in embedded {
-        bytes.extend(number(parts.len())?);
-        for part in parts {
-            bytes.extend(number(part.len())?);
-            bytes.extend(part.iter().copied().flat_map(f32::to_le_bytes));
-        }
+    if kept.len() > had {
+        tell(kept.len());
     }
-    // Whole or not at all, should the program be stopped.
-    let unfinished = file.with_extension("part");
-    fs::write(&unfinished, bytes)?;
-    fs::rename(unfinished, file)
-}
-
-/// `None` where the bytes aren't those of [`store`].
-fn read(mut bytes: &[u8]) -> Option<Vec<Parts>> {
-    fn number(bytes: &mut &[u8]) -> Option<usize> {
-        let (number, rest) = bytes.split_first_chunk()?;
-        *bytes = rest;
-        usize::try_from(u32::from_le_bytes(*number)).ok()
-    }
-    let mut embedded = Vec::new();
-    while !bytes.is_empty() {
-        let mut parts = Parts::new();
-        for _ in 0..number(&mut bytes)? {
-            let dimensions = number(&mut bytes)?;
-            let (part, rest) = bytes.split_at_checked(dimensions.checked_mul(4)?)?;
-            bytes = rest;
-            let (values, _) = part.as_chunks();
-            parts.push(values.iter().copied().map(f32::from_le_bytes).collect());
-        }
-        embedded.push(parts);
-    }
-    Some(embedded)
+    Ok(())
 }
 
 fn normalised(mut parts: Parts) -> Parts {

@@ -13,6 +13,7 @@
 mod data;
 mod dense;
 mod inverted;
+mod kept;
 mod measure;
 mod settings;
 mod table;
