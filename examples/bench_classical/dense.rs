@@ -81,8 +81,8 @@ async fn embed(set: &Set, encoder: &BuiltinEncoder, kept: &mut Kept) -> io::Resu
     let mut told = begun;
     let documents = set.documents.get(had..).unwrap_or_default();
     for batch in documents.chunks(BATCH) {
-        let encoded = encoder.encode_documents(batch).await.map_err(io::Error::other)?;
-        kept.push(encoded.into_iter().map(|encoded| encoded.parts).collect())?;
+        let made = encoder.encode_documents(batch).await.map_err(io::Error::other)?;
+        kept.push(made.into_iter().map(|it| it.parts).collect())?;
         if told.elapsed() >= EVERY {
             told = Instant::now();
             tell(kept.len());
