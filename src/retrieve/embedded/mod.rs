@@ -26,6 +26,7 @@ use self::files::{FolderLock, io};
 use self::shard::Shard;
 use super::engine::{Collection, Engine, EngineResult};
 use super::manifest::Manifest;
+use super::name::check_name;
 use super::{CollectionConfig, EngineError, IndexType};
 use crate::domain::Deadline;
 
@@ -155,14 +156,4 @@ impl Shared {
         *slot = Some(Arc::clone(&shard));
         Ok(shard)
     }
-}
-
-/// Names are folders: nothing that could lead out of `data_dir`.
-fn check_name(name: &str) -> Result<(), EngineError> {
-    let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if begins_well && name.len() <= 64 && name.chars().all(allowed) {
-        return Ok(());
-    }
-    Err(EngineError::InvalidName(name.to_owned()))
 }
