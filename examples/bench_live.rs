@@ -52,6 +52,8 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
+    // The client wants one, for plain HTTP too.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let args = Args::parse();
     let documents = lines(&args.data.join("corpus.jsonl"))?;
     let queries: Vec<String> = lines(&args.data.join("queries.jsonl"))?
