@@ -265,16 +265,7 @@ impl Writer {
     /// # Errors
     /// When the engine fails.
     pub async fn remove_others(&self, kept: &HashSet<Uuid>) -> Result<usize, WriteError> {
-        let mut others = Vec::new();
-        let mut from = None;
-        loop {
-            let page = self.collection.ids(from, PAGE, patience()).await?;
-            others.extend(page.ids.into_iter().filter(|id| !kept.contains(id)));
-            from = page.next;
-            if from.is_none() {
-                break;
-            }
-        }
+        let others = others(&*self.collection, kept).await?;
         for batch in others.chunks(DELETE_BATCH) {
             self.collection.delete(batch.to_vec(), patience()).await?;
             self.shared.note(batch.len());
@@ -312,6 +303,22 @@ impl Writer {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Every stored id that is not among `kept`.
+pub(super) async fn others(
+    collection: &dyn Collection,
+    kept: &HashSet<Uuid>,
+) -> Result<Vec<Uuid>, EngineError> {
+    let (mut others, mut from) = (Vec::new(), None);
+    loop {
+        let page = collection.ids(from, PAGE, patience()).await?;
+        others.extend(page.ids.into_iter().filter(|id| !kept.contains(id)));
+        from = page.next;
+        if from.is_none() {
+            return Ok(others);
+        }
+    }
 }
 
 fn patience() -> Deadline {

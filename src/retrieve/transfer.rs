@@ -6,6 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::analyzer::Analyzer;
+use super::documents::others;
 use super::engine::{Collection, Engine, Point};
 use super::manifest::{Manifest, State};
 use super::{EngineError, IndexError, IndexReport, Progress};
@@ -109,15 +110,7 @@ async fn copy_points(
 }
 
 async fn remove_others(copy: &dyn Collection, kept: &HashSet<Uuid>) -> Result<u64, EngineError> {
-    let (mut others, mut from) = (Vec::new(), None);
-    loop {
-        let page = copy.ids(from, PAGE, patience()).await?;
-        others.extend(page.ids.into_iter().filter(|id| !kept.contains(id)));
-        from = page.next;
-        if from.is_none() {
-            break;
-        }
-    }
+    let others = others(copy, kept).await?;
     for batch in others.chunks(PAGE) {
         copy.delete(batch.to_vec(), patience()).await?;
     }
