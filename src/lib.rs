@@ -15,4 +15,5 @@ pub mod prompt;
 pub mod rerank;
 pub mod retrieve;
 pub mod secret;
+pub mod simulate;
 pub mod telemetry;

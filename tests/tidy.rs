@@ -15,6 +15,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("llm", &["domain", "secret"]),
     ("retrieve", &["domain", "secret"]),
     ("rerank", &["domain", "prompt", "llm"]),
+    // A model for measuring, reached over HTTP like any other.
+    ("simulate", &["domain", "llm", "retrieve"]),
     ("cache", &["domain"]),
     ("pipeline", &["domain", "prompt", "llm", "retrieve", "rerank", "cache"]),
     // The types of sections live in the modules that read them.
