@@ -1,7 +1,9 @@
-//! Finished rankings, kept in memory.
+//! Finished rankings and single replies, kept in memory.
 //!
 //! - Only complete `llm` rankings are kept: nothing degraded is ever served
-//!   twice.
+//!   twice. Usable replies are kept one by one as well, so that a request that
+//!   overlaps with an earlier one, or repeats one that ran out of time, pays
+//!   only for what is new.
 //! - [`RankingKey`] lists everything that a ranking depends on, the tenant
 //!   first. Content hashes are among them, so that a changed document never
 //!   meets a ranking of its old text.
@@ -11,19 +13,22 @@
 //!   reports progress to each of its waiters, and each waiter has a deadline
 //!   of its own, which a loader inside the cache can't do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use futures::future::BoxFuture;
 use moka::future::Cache;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Candidate, FirstStageScores, Query, Ranking, Repairs, StrategyName, TenantId};
+use crate::rerank::{Remember, Remembered};
 
 /// The `[cache]` table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheConfig {
-    /// Memory for cached rankings; 0 switches the cache off.
+    /// Memory for cached rankings and replies; 0 switches the cache off.
     pub max_bytes: ByteSize,
     /// How long a ranking is served, such as `"1h"` or `"90s"`.
     pub ttl: jiff::SignedDuration,
@@ -44,14 +49,20 @@ pub struct RankingKey<'a> {
     pub pipeline: &'a str,
     /// How calls are arranged.
     pub strategy: StrategyName,
+    /// The strategy's own setting.
+    pub setting: u32,
     /// Documents a call.
     pub window: usize,
     /// Most calls.
     pub max_calls: Option<u32>,
+    /// Most tokens that the model reads.
+    pub max_input_tokens: Option<u64>,
+    /// Most US dollars.
+    pub max_cost_usd: Option<f64>,
     /// Most candidates that the LLM is shown.
     pub rerank_limit: usize,
-    /// SHA-256 of the prompt file.
-    pub prompt_sha256: &'a str,
+    /// SHA-256 of each prompt file that may be used.
+    pub prompts_sha256: &'a [&'a str],
     /// Model, parameters and capabilities.
     pub model: blake3::Hash,
     /// What was asked.
@@ -64,9 +75,26 @@ pub struct RankingKey<'a> {
     pub max_passage_tokens: Option<usize>,
     /// What the labels are shuffled by.
     pub seed: u64,
-    /// All candidates in classical order, also those that the LLM isn't shown:
-    /// the ranking places them too.
-    pub candidates: &'a [Candidate],
+    /// The [`fingerprint`] of all candidates, also of those that the LLM isn't
+    /// shown: the ranking places them too.
+    pub candidates: blake3::Hash,
+}
+
+/// What tells lists of candidates apart: ids, contents, scores and their order.
+#[must_use]
+pub fn fingerprint(candidates: &[Candidate]) -> blake3::Hash {
+    let mut key = Hasher::default();
+    key.number(Some(candidates.len() as u64));
+    for Candidate { document, collection, scores } in candidates {
+        key.text(document.id.as_str());
+        key.text(collection.as_deref().unwrap_or_default());
+        key.bytes(document.content_hash().as_bytes());
+        let FirstStageScores { bm25, dense, fusion, freshness } = *scores;
+        for score in [bm25, dense, fusion, freshness] {
+            key.number(score.map(|score| u64::from(score.to_bits())));
+        }
+    }
+    key.0.finalize()
 }
 
 impl RankingKey<'_> {
@@ -77,10 +105,13 @@ impl RankingKey<'_> {
             tenant,
             pipeline,
             strategy,
+            setting,
             window,
             max_calls,
+            max_input_tokens,
+            max_cost_usd,
             rerank_limit,
-            prompt_sha256,
+            prompts_sha256,
             model,
             query,
             context,
@@ -93,26 +124,21 @@ impl RankingKey<'_> {
         key.text(tenant.as_str());
         key.text(pipeline);
         key.text(strategy.as_str());
+        key.number(Some(u64::from(setting)));
         key.number(Some(window as u64));
         key.number(max_calls.map(u64::from));
+        key.number(max_input_tokens);
+        key.number(max_cost_usd.map(f64::to_bits));
         key.number(Some(rerank_limit as u64));
-        key.text(prompt_sha256);
+        key.number(Some(prompts_sha256.len() as u64));
+        prompts_sha256.iter().for_each(|sha256| key.text(sha256));
         key.bytes(model.as_bytes());
         key.text(query.as_str());
         key.text(context);
         key.number(top_n.map(|n| n as u64));
         key.number(max_passage_tokens.map(|n| n as u64));
         key.number(Some(seed));
-        key.number(Some(candidates.len() as u64));
-        for Candidate { document, collection, scores } in candidates {
-            key.text(document.id.as_str());
-            key.text(collection.as_deref().unwrap_or_default());
-            key.bytes(document.content_hash().as_bytes());
-            let FirstStageScores { bm25, dense, fusion, freshness } = *scores;
-            for score in [bm25, dense, fusion, freshness] {
-                key.number(score.map(|score| u64::from(score.to_bits())));
-            }
-        }
+        key.bytes(candidates.as_bytes());
         key.0.finalize()
     }
 }
@@ -152,18 +178,33 @@ pub struct CachedRanking {
     pub repairs: Repairs,
 }
 
-impl CachedRanking {
+/// One entry: of one kind by the key that it has.
+#[derive(Clone)]
+enum Entry {
+    Ranking(CachedRanking),
+    Reply(Remembered),
+}
+
+impl Entry {
     /// Memory of an entry with its key and moka's bookkeeping, in bytes.
     fn weight(&self) -> u32 {
-        const ENTRY: usize = 512;
-        let per_candidate = size_of::<usize>() + size_of::<Option<f64>>();
-        u32::try_from(ENTRY + self.ranking.len() * per_candidate).unwrap_or(u32::MAX)
+        const ENTRY: usize = 256;
+        let own = match self {
+            Self::Ranking(CachedRanking { ranking, grades, .. }) => {
+                size_of_val(ranking.order()) + size_of_val(grades.as_slice())
+            }
+            Self::Reply(Remembered::Order { ranked, unranked }) => {
+                size_of_val(ranked.as_slice()) + size_of_val(unranked.as_slice())
+            }
+            Self::Reply(Remembered::Grade(_)) => 0,
+        };
+        u32::try_from(ENTRY + own).unwrap_or(u32::MAX)
     }
 }
 
-/// The cache of finished rankings.
+/// The cache of finished rankings and single replies.
 #[derive(Clone)]
-pub struct RankingCache(Option<Cache<blake3::Hash, CachedRanking>>);
+pub struct RankingCache(Option<Cache<blake3::Hash, Entry>>);
 
 impl RankingCache {
     /// A cache of this size and time to live; off where the size is 0.
@@ -174,14 +215,14 @@ impl RankingCache {
         }
         let ttl = Duration::try_from(config.ttl).unwrap_or(Duration::ZERO);
         let cache = Cache::builder()
-            .weigher(|_, ranking: &CachedRanking| ranking.weight())
+            .weigher(|_, entry: &Entry| entry.weight())
             .max_capacity(config.max_bytes.as_u64())
             .time_to_live(ttl)
             .build();
         Self(Some(cache))
     }
 
-    /// Whether rankings are kept at all.
+    /// Whether anything is kept at all.
     #[must_use]
     pub const fn is_on(&self) -> bool {
         self.0.is_some()
@@ -189,21 +230,62 @@ impl RankingCache {
 
     /// A kept ranking.
     pub async fn get(&self, key: &blake3::Hash) -> Option<CachedRanking> {
-        self.0.as_ref()?.get(key).await
+        match self.0.as_ref()?.get(key).await? {
+            Entry::Ranking(ranking) => Some(ranking),
+            Entry::Reply(_) => None,
+        }
     }
 
     /// Keeps a complete `llm` ranking.
     pub async fn insert(&self, key: blake3::Hash, ranking: CachedRanking) {
         if let Some(cache) = &self.0 {
-            cache.insert(key, ranking).await;
+            cache.insert(key, Entry::Ranking(ranking)).await;
         }
+    }
+
+    /// Where a tenant's replies are kept; none where the cache is off.
+    #[must_use]
+    pub fn replies(&self, tenant: &TenantId) -> Option<Arc<dyn Remember>> {
+        let cache = self.0.clone()?;
+        Some(Arc::new(Replies { cache, tenant: tenant.clone() }))
+    }
+}
+
+/// The replies of one tenant.
+struct Replies {
+    cache: Cache<blake3::Hash, Entry>,
+    tenant: TenantId,
+}
+
+impl Replies {
+    fn key(&self, window: blake3::Hash) -> blake3::Hash {
+        let mut key = Hasher::default();
+        key.text(self.tenant.as_str());
+        key.text("reply");
+        key.bytes(window.as_bytes());
+        key.0.finalize()
+    }
+}
+
+impl Remember for Replies {
+    fn recall(&self, key: blake3::Hash) -> BoxFuture<'_, Option<Remembered>> {
+        let key = self.key(key);
+        Box::pin(async move {
+            match self.cache.get(&key).await? {
+                Entry::Reply(reply) => Some(reply),
+                Entry::Ranking(_) => None,
+            }
+        })
+    }
+
+    fn keep(&self, key: blake3::Hash, reply: Remembered) -> BoxFuture<'_, ()> {
+        let key = self.key(key);
+        Box::pin(self.cache.insert(key, Entry::Reply(reply)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::domain::{DocId, Document};
 
@@ -237,17 +319,20 @@ mod tests {
             tenant: &tenant,
             pipeline: "p",
             strategy: StrategyName::Single,
+            setting: 0,
             window: 20,
             max_calls: None,
+            max_input_tokens: None,
+            max_cost_usd: None,
             rerank_limit: 100,
-            prompt_sha256: "aa",
+            prompts_sha256: &["aa"],
             model: blake3::hash(b"m"),
             query: &query,
             context: "{}",
             top_n: Some(10),
             max_passage_tokens: None,
             seed: 1,
-            candidates: &candidates,
+            candidates: fingerprint(&candidates),
         };
         let other_query = Query::new("tents").unwrap();
         let reordered = [candidate("b", "y", 0.5), candidate("a", "x", 1.0)];
@@ -262,20 +347,24 @@ mod tests {
             RankingKey { pipeline: "q", ..base() },
             RankingKey { strategy: StrategyName::Graded, ..base() },
             RankingKey { window: 21, ..base() },
+            RankingKey { setting: 1, ..base() },
             RankingKey { max_calls: Some(0), ..base() },
+            RankingKey { max_input_tokens: Some(0), ..base() },
+            RankingKey { max_cost_usd: Some(0.0), ..base() },
             RankingKey { rerank_limit: 99, ..base() },
-            RankingKey { prompt_sha256: "ab", ..base() },
+            RankingKey { prompts_sha256: &["ab"], ..base() },
+            RankingKey { prompts_sha256: &["aa", "ab"], ..base() },
             RankingKey { model: blake3::hash(b"n"), ..base() },
             RankingKey { query: &other_query, ..base() },
             RankingKey { context: "{\"a\":1}", ..base() },
             RankingKey { top_n: None, ..base() },
             RankingKey { max_passage_tokens: Some(0), ..base() },
             RankingKey { seed: 2, ..base() },
-            RankingKey { candidates: &reordered, ..base() },
-            RankingKey { candidates: &rescored, ..base() },
-            RankingKey { candidates: &rewritten, ..base() },
-            RankingKey { candidates: &elsewhere, ..base() },
-            RankingKey { candidates: &candidates[..1], ..base() },
+            RankingKey { candidates: fingerprint(&reordered), ..base() },
+            RankingKey { candidates: fingerprint(&rescored), ..base() },
+            RankingKey { candidates: fingerprint(&rewritten), ..base() },
+            RankingKey { candidates: fingerprint(&elsewhere), ..base() },
+            RankingKey { candidates: fingerprint(&candidates[..1]), ..base() },
         ];
         let hashes: std::collections::HashSet<_> = keys.iter().map(RankingKey::hash).collect();
         assert_eq!(hashes.len(), keys.len());
@@ -292,10 +381,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_reply_is_known_to_its_tenant_alone() {
+        let cache = RankingCache::new(&CacheConfig::default());
+        let (ours, theirs) = (TenantId::default(), TenantId::named("b"));
+        let (key, reply) = (blake3::hash(b"k"), Remembered::Grade(0.5));
+        cache.replies(&ours).unwrap().keep(key, reply.clone()).await;
+        assert_eq!(cache.replies(&ours).unwrap().recall(key).await, Some(reply));
+        assert_eq!(cache.replies(&theirs).unwrap().recall(key).await, None);
+        assert_eq!(cache.get(&key).await, None, "a reply is no ranking");
+    }
+
+    #[tokio::test]
     async fn zero_bytes_is_off() {
         let config = CacheConfig { max_bytes: ByteSize::b(0), ..CacheConfig::default() };
         let cache = RankingCache::new(&config);
         cache.insert(blake3::hash(b"k"), ranking()).await;
+        assert!(cache.replies(&TenantId::default()).is_none());
         assert!(!cache.is_on() && cache.get(&blake3::hash(b"k")).await.is_none());
     }
 

@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("rerank", &["domain", "prompt", "llm"]),
     // A model for measuring, reached over HTTP like any other.
     ("simulate", &["domain", "llm", "retrieve"]),
-    ("cache", &["domain"]),
+    ("cache", &["domain", "rerank"]),
     ("pipeline", &["domain", "prompt", "llm", "retrieve", "rerank", "cache"]),
     // The types of sections live in the modules that read them.
     ("config", &["llm", "retrieve", "pipeline", "cache", "secret"]),

@@ -43,11 +43,6 @@ const PLANNED: &[Planned] = &[
         remedy: "explanations are not built yet: remove the key",
     },
     Planned {
-        path: &["pipelines", "*", "min_margin"],
-        harmless: None,
-        remedy: "the spend gate is not built yet: remove the key",
-    },
-    Planned {
         path: &["pipelines", "*", "promotion_below"],
         harmless: None,
         remedy: "bounded promotion is not built yet: remove the key",
@@ -99,12 +94,16 @@ mod tests {
     #[test]
     fn refuses_what_is_planned_and_passes_what_asks_for_nothing() {
         let text = "[keys.a]\nsha256 = \"0\"\n[limits]\nrequests_per_second = 5\n\
-             [pipelines.p]\nexplain = \"off\"\n[pipelines.q]\nexplain = \"on\"\nmin_margin = 0.1";
+             [pipelines.p]\nexplain = \"off\"\n[pipelines.q]\nexplain = \"on\"\npromotion_below = 50";
         let mut table: Table = toml::from_str(text).unwrap();
         let refused: Vec<String> =
             refuse(&mut table).into_iter().map(|(path, _)| path.to_string()).collect();
-        let expected =
-            ["keys", "limits.requests_per_second", "pipelines.q.explain", "pipelines.q.min_margin"];
+        let expected = [
+            "keys",
+            "limits.requests_per_second",
+            "pipelines.q.explain",
+            "pipelines.q.promotion_below",
+        ];
         assert_eq!(refused, expected);
         assert!(table["pipelines"]["p"].get("explain").is_none());
     }

@@ -5,27 +5,47 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A strategy that this release can run.
+/// How LLM calls become a ranking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StrategyName {
     /// No LLM: the classical ranking.
     None,
     /// One call orders the top window.
-    #[default]
     Single,
+    /// Windows from the bottom to the top, one after the other.
+    Sliding,
+    /// Random partitions into windows, all at once.
+    Blocks,
+    /// All documents, then the best again, then the head in several orders.
+    #[default]
+    Refine,
+    /// Everything is compared with a pivot from the head.
+    Topdown,
     /// Calls grade a window of documents each, 0 to 10.
     Graded,
     /// One call a document answers Yes or No.
     Pointwise,
+    /// Every pair of the best few.
+    Pairwise,
+    /// The richest of them that fits the time, calls, tokens and money left.
+    Auto,
 }
-
-/// Strategies of the wire contract that later releases bring.
-const PLANNED: [&str; 6] = ["sliding", "blocks", "refine", "topdown", "pairwise", "auto"];
 
 impl StrategyName {
     /// Every strategy of this release.
-    pub const ALL: [Self; 4] = [Self::None, Self::Single, Self::Graded, Self::Pointwise];
+    pub const ALL: [Self; 10] = [
+        Self::None,
+        Self::Single,
+        Self::Sliding,
+        Self::Blocks,
+        Self::Refine,
+        Self::Topdown,
+        Self::Graded,
+        Self::Pointwise,
+        Self::Pairwise,
+        Self::Auto,
+    ];
 
     /// The name as it is written in configs, requests and answers.
     #[must_use]
@@ -33,8 +53,14 @@ impl StrategyName {
         match self {
             Self::None => "none",
             Self::Single => "single",
+            Self::Sliding => "sliding",
+            Self::Blocks => "blocks",
+            Self::Refine => "refine",
+            Self::Topdown => "topdown",
             Self::Graded => "graded",
             Self::Pointwise => "pointwise",
+            Self::Pairwise => "pairwise",
+            Self::Auto => "auto",
         }
     }
 }
@@ -52,7 +78,7 @@ impl FromStr for StrategyName {
         Self::ALL
             .into_iter()
             .find(|strategy| strategy.as_str() == name)
-            .ok_or_else(|| UnknownStrategy { name: name.into(), planned: PLANNED.contains(&name) })
+            .ok_or_else(|| UnknownStrategy { name: name.into() })
     }
 }
 
@@ -62,11 +88,10 @@ impl<'de> Deserialize<'de> for StrategyName {
     }
 }
 
-/// No such strategy in this release.
+/// No such strategy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownStrategy {
     name: String,
-    planned: bool,
 }
 
 impl std::error::Error for UnknownStrategy {}
@@ -74,11 +99,7 @@ impl std::error::Error for UnknownStrategy {}
 impl fmt::Display for UnknownStrategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = StrategyName::ALL.map(StrategyName::as_str).join(", ");
-        if self.planned {
-            write!(f, "strategy \"{}\" is not built yet; use one of: {known}", self.name)
-        } else {
-            write!(f, "there is no strategy \"{}\"; use one of: {known}", self.name)
-        }
+        write!(f, "there is no strategy \"{}\"; use one of: {known}", self.name)
     }
 }
 
@@ -94,10 +115,8 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_planned_from_what_is_wrong() {
-        let planned = "refine".parse::<StrategyName>().unwrap_err().to_string();
-        assert!(planned.contains("not built yet") && planned.contains("single"), "{planned}");
+    fn names_what_there_is_for_what_there_is_not() {
         let wrong = "Single".parse::<StrategyName>().unwrap_err().to_string();
-        assert!(wrong.contains("there is no strategy"), "{wrong}");
+        assert!(wrong.contains("there is no strategy \"Single\"") && wrong.contains("refine"));
     }
 }

@@ -16,6 +16,12 @@ impl Default for TenantId {
 }
 
 impl TenantId {
+    /// The tenant of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self(name.into())
+    }
+
     /// The tenant's name.
     #[must_use]
     pub fn as_str(&self) -> &str {

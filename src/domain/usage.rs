@@ -1,6 +1,6 @@
 //! What a ranking consumed.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, SubAssign};
 
 use serde::Serialize;
 
@@ -20,5 +20,14 @@ impl AddAssign for Usage {
         self.input_tokens += other.input_tokens;
         self.output_tokens += other.output_tokens;
         self.cost_usd += other.cost_usd;
+    }
+}
+
+/// Takes a part away that was added before.
+impl SubAssign for Usage {
+    fn sub_assign(&mut self, part: Self) {
+        self.input_tokens = self.input_tokens.saturating_sub(part.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_sub(part.output_tokens);
+        self.cost_usd = (self.cost_usd - part.cost_usd).max(0.0);
     }
 }

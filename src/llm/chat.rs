@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use super::{CallTimes, LlmError};
+use super::{CallTimes, LlmError, Prices};
 use crate::domain::Usage;
 
 /// One chat model behind one or more upstreams, with retries, limits and
@@ -42,6 +42,8 @@ pub struct ModelSpec {
     pub json_schema: bool,
     /// Whether it returns log probabilities.
     pub logprobs: bool,
+    /// What its tokens cost.
+    pub prices: Prices,
     /// Fingerprint of everything that shapes its answers (model, upstreams'
     /// names for it, params, capabilities): a contributor to cache keys.
     pub fingerprint: blake3::Hash,

@@ -22,6 +22,7 @@ pub mod metrics;
 mod model;
 mod models;
 mod pace;
+mod prices;
 mod retry;
 mod retry_budget;
 mod stack;
@@ -43,6 +44,7 @@ pub use error::LlmError;
 pub use in_flight::InFlight;
 pub use model::UpstreamModel;
 pub use models::{ModelUnavailable, Models};
+pub use prices::Prices;
 pub use times::{CallTimes, LastFailure};
 pub use upstream::{LlmConfigError, SecretMissing};
 

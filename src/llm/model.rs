@@ -15,37 +15,16 @@ use crate::domain::Usage;
 /// Tokens that the frame of a message adds, as far as is known.
 const TOKENS_PER_MESSAGE: usize = 4;
 
-/// What a model's tokens cost, in US dollars for a million.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Prices {
-    pub input_usd_per_mtok: f64,
-    pub output_usd_per_mtok: f64,
-}
-
-impl Prices {
-    fn usage(self, input_tokens: u64, output_tokens: u64) -> Usage {
-        let usd = |tokens: u64, per_mtok: f64| tokens as f64 * per_mtok / 1e6;
-        let cost_usd = usd(input_tokens, self.input_usd_per_mtok)
-            + usd(output_tokens, self.output_usd_per_mtok);
-        Usage { input_tokens, output_tokens, cost_usd }
-    }
-}
-
 /// A model of the config, ready to be asked.
 pub struct UpstreamModel {
     name: Arc<str>,
     spec: ModelSpec,
-    prices: Prices,
     stack: ModelStack<ChatRequest, Answer>,
 }
 
 impl UpstreamModel {
-    pub(super) fn new(
-        spec: ModelSpec,
-        prices: Prices,
-        stack: ModelStack<ChatRequest, Answer>,
-    ) -> Self {
-        Self { name: spec.name.as_str().into(), spec, prices, stack }
+    pub(super) fn new(spec: ModelSpec, stack: ModelStack<ChatRequest, Answer>) -> Self {
+        Self { name: spec.name.as_str().into(), spec, stack }
     }
 
     async fn ask(&self, request: ChatRequest, times: CallTimes) -> Result<ChatReply, LlmError> {
@@ -66,7 +45,7 @@ impl UpstreamModel {
             messages.map(|text| tokens::count(text) + TOKENS_PER_MESSAGE).sum::<usize>() as u64
         });
         let output = answer.output_tokens.unwrap_or_else(|| tokens::count(&answer.content) as u64);
-        self.prices.usage(input, output)
+        self.spec.prices.usage(input, output)
     }
 }
 
@@ -89,18 +68,5 @@ impl ChatModel for UpstreamModel {
         times: CallTimes,
     ) -> BoxFuture<'static, Result<ChatReply, LlmError>> {
         Box::pin(async move { self.ask(request, times).await })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prices_are_for_a_million_tokens() {
-        let prices = Prices { input_usd_per_mtok: 0.25, output_usd_per_mtok: 2.0 };
-        let usage = prices.usage(2_000_000, 500_000);
-        assert!((usage.cost_usd - 1.5).abs() < 1e-12, "{}", usage.cost_usd);
-        assert_eq!((usage.input_tokens, usage.output_tokens), (2_000_000, 500_000));
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::client::ModelClient;
 use super::config::{ModelConfig, UpstreamConfig};
 use super::in_flight::InFlight;
-use super::model::Prices;
+use super::prices::Prices;
 use super::upstream::{LlmConfigError, SecretMissing, Upstream, wrong};
 use super::{ChatModel, ModelSpec, UpstreamModel, stack};
 
@@ -128,14 +128,14 @@ fn build_model(
         context_tokens: config.context_tokens,
         json_schema: config.capabilities.json_schema,
         logprobs: config.capabilities.logprobs,
+        prices: Prices {
+            input_usd_per_mtok: config.input_usd_per_mtok,
+            output_usd_per_mtok: config.output_usd_per_mtok,
+        },
         fingerprint: fingerprint(config, model_name, &params, upstreams),
     };
-    let prices = Prices {
-        input_usd_per_mtok: config.input_usd_per_mtok,
-        output_usd_per_mtok: config.output_usd_per_mtok,
-    };
     let stack = stack::model_stack(in_flight, targets.into(), stacks.into());
-    Ok(Ok(UpstreamModel::new(spec, prices, stack)))
+    Ok(Ok(UpstreamModel::new(spec, stack)))
 }
 
 fn check(name: &str, config: &ModelConfig) -> Result<(), LlmConfigError> {

@@ -53,7 +53,8 @@ pub struct RankingInfo {
     pub cache: CacheOutcome,
     /// The pipeline's name (never its alias).
     pub pipeline: String,
-    /// The strategy that was asked for.
+    /// The strategy that was asked for; for `auto` the one that was chosen,
+    /// and `auto` itself where none was.
     pub strategy: StrategyName,
     /// The prompt, `name@vN`; none where no LLM was wanted.
     pub prompt: Option<String>,
@@ -67,6 +68,8 @@ pub struct RankingInfo {
     pub calls: u32,
     /// Those that gave nothing usable.
     pub failed_calls: u32,
+    /// Windows of which something was known from earlier requests.
+    pub recalled: u32,
     /// Rounds of calls, one after the other.
     pub rounds: u32,
     /// Share of the documents to be ranked that were in a usable reply.
@@ -97,7 +100,7 @@ pub struct Timing {
 impl Serialize for RankingInfo {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let fields = 14 + usize::from(self.degraded.is_some());
+        let fields = 15 + usize::from(self.degraded.is_some());
         let mut object = serializer.serialize_struct("RankingInfo", fields)?;
         object.serialize_field("status", &self.outcome.status())?;
         object.serialize_field("reason", &self.outcome.reason())?;
@@ -110,6 +113,7 @@ impl Serialize for RankingInfo {
         object.serialize_field("score_kind", &self.score_kind)?;
         object.serialize_field("calls", &self.calls)?;
         object.serialize_field("failed_calls", &self.failed_calls)?;
+        object.serialize_field("recalled", &self.recalled)?;
         object.serialize_field("rounds", &self.rounds)?;
         object.serialize_field("coverage", &self.coverage)?;
         object.serialize_field("repairs", &self.repairs)?;

@@ -35,6 +35,18 @@ pub struct PipelineConfig {
     /// Most calls a request may make; absent: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u32>,
+    /// Most tokens that a request may have the model read; absent: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_input_tokens: Option<u64>,
+    /// Most US dollars that a request may cost, by the model's configured
+    /// prices; absent: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_cost_usd: Option<f64>,
+    /// From which margin on the classical order is served without asking an
+    /// LLM, 0 to 1: how far the first result's score is above the second's, as
+    /// a share of the first's. Absent: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_margin: Option<f64>,
     /// The prompt, or one by task; absent: none, which only strategy `none`
     /// can do with.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,6 +71,9 @@ impl Default for PipelineConfig {
             strategy: StrategyName::default(),
             window: 20,
             max_calls: None,
+            max_input_tokens: None,
+            max_cost_usd: None,
+            min_margin: None,
             prompt: None,
             model: None,
             deadline_ms: 3000,

@@ -14,6 +14,7 @@ use super::request::{Asked, RequestError, RerankRequest, SearchRequest};
 use super::serving::{Pipeline, Serving};
 use crate::cache::RankingCache;
 use crate::domain::Deadline;
+use crate::rerank::Paces;
 use crate::retrieve::Retrieve;
 use crate::retrieve::Retriever;
 
@@ -24,6 +25,8 @@ pub struct Gateway {
     pub(super) retriever: Option<Arc<dyn Retriever>>,
     pub(super) cache: RankingCache,
     pub(super) flights: Flights,
+    /// How long calls took lately.
+    pub(super) paces: Arc<Paces>,
     /// Most LLM calls of one request side by side.
     pub(super) parallel: usize,
     /// What delimiters in prompts are derived from, so that documents can't
@@ -47,6 +50,7 @@ impl Gateway {
             retriever,
             cache,
             flights: Flights::new(),
+            paces: Arc::default(),
             parallel,
             secret,
         }

@@ -9,6 +9,8 @@ mod given;
 mod ranked;
 mod request;
 mod serving;
+mod spend;
+mod stage;
 
 pub use answer::{Answer, RankedResult, RankingInfo, Timing};
 pub use config::{FusionName, PipelineConfig, PromptChoice, RetrieveConfig};

@@ -10,7 +10,7 @@ use super::request::{Asked, RequestError};
 use crate::domain::{NotWanted, StrategyName};
 use crate::llm::ChatModel;
 use crate::prompt::{Prompt, PromptRef, Registry, Task};
-use crate::rerank::task_of;
+use crate::rerank::{Prompts, task_of};
 use crate::retrieve::{CollectionConfig, Lexical};
 
 /// A model as a pipeline finds it.
@@ -52,13 +52,13 @@ pub struct Chosen {
     pub llm: Result<Llm, NotWanted>,
 }
 
-/// A model and the prompt to ask it with.
+/// A model and the prompts to ask it with.
 #[derive(Clone)]
 pub struct Llm {
     /// The model.
     pub model: Arc<dyn ChatModel>,
-    /// The prompt.
-    pub prompt: Arc<Prompt>,
+    /// The prompts that the strategy needs or can use.
+    pub prompts: Prompts,
 }
 
 /// What can't be served as it is configured; `key` is the config's key.
@@ -175,7 +175,9 @@ impl Serving {
         };
         Ok(match &pipeline.model {
             _ if !self.llm_enabled => Err(NotWanted::LlmDisabled),
-            Some(ModelSlot::Ready(model)) => Ok(Llm { model: Arc::clone(model), prompt }),
+            Some(ModelSlot::Ready(model)) => {
+                Ok(Llm { model: Arc::clone(model), prompts: pipeline.with_helpers(prompt) })
+            }
             Some(ModelSlot::NotConfigured) | None => Err(NotWanted::NoLlmConfigured),
         })
     }
@@ -236,6 +238,14 @@ impl Pipeline {
             let problem = format!("{} is outside 1 to 600000", config.deadline_ms);
             problems.push(unservable(name, "deadline_ms", problem));
         }
+        if config.min_margin.is_some_and(|margin| !(0.0..=1.0).contains(&margin)) {
+            let problem = "use a number from 0 to 1, or leave it out".into();
+            problems.push(unservable(name, "min_margin", problem));
+        }
+        if config.max_cost_usd.is_some_and(|most| !(most >= 0.0 && most.is_finite())) {
+            let problem = "use a number of US dollars, 0 or more".into();
+            problems.push(unservable(name, "max_cost_usd", problem));
+        }
         if config.window == 0 {
             problems.push(unservable(name, "window", "a call needs a document: 1 or more".into()));
         }
@@ -244,6 +254,15 @@ impl Pipeline {
         } else {
             Err(problems)
         }
+    }
+
+    /// The prompt with what its task can use besides: pairs are better asked
+    /// about once a listwise prompt has found the best few.
+    fn with_helpers(&self, main: Arc<Prompt>) -> Prompts {
+        let helper = (main.task() == Task::Pairwise)
+            .then(|| self.prompts.get(&Task::Listwise).cloned())
+            .flatten();
+        Prompts::new(main, helper.into_iter().collect())
     }
 
     /// Time to the complete answer where a request names none.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::prompt::Task;
+
 /// What one usable reply said of the window it was asked about. Entries are
 /// positions in the classical order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +14,17 @@ pub struct PartialOrder {
     pub unranked: Vec<usize>,
     /// Absolute grades in [0, 1] by position, where the task gives them.
     pub grades: Vec<(usize, f64)>,
+}
+
+impl PartialOrder {
+    /// Both together, of documents of the same window that were asked about
+    /// apart.
+    pub(super) fn joined(mut self, other: Self) -> Self {
+        self.ranked.extend(other.ranked);
+        self.unranked.extend(other.unranked);
+        self.grades.extend(other.grades);
+        self
+    }
 }
 
 /// One window's end: a usable reply, or none.
@@ -30,7 +43,8 @@ pub enum Answered {
 pub struct Evidence {
     candidates: usize,
     answered: BTreeMap<WindowId, Answered>,
-    rounds: u32,
+    /// What each round asked for.
+    rounds: Vec<Task>,
 }
 
 /// Round and place within the round.
@@ -51,14 +65,28 @@ impl Evidence {
 
     /// Rounds of windows that were begun.
     #[must_use]
-    pub const fn rounds(&self) -> u32 {
-        self.rounds
+    pub fn rounds(&self) -> u32 {
+        u32::try_from(self.rounds.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a round of this task was begun.
+    #[must_use]
+    pub fn asked(&self, task: Task) -> bool {
+        self.rounds.contains(&task)
+    }
+
+    /// What is known without the rounds of a task.
+    pub(super) fn without(&self, task: Task) -> Self {
+        let other = |round: u32| self.rounds.get(round as usize) != Some(&task);
+        let answered = self.answered.iter().filter(|((round, _), _)| other(*round));
+        Self { answered: answered.map(|(id, it)| (*id, it.clone())).collect(), ..self.clone() }
     }
 
     /// Opens a round and returns its number, from 0.
-    pub const fn begin_round(&mut self) -> u32 {
-        self.rounds += 1;
-        self.rounds - 1
+    pub fn begin_round(&mut self, task: Task) -> u32 {
+        let round = self.rounds();
+        self.rounds.push(task);
+        round
     }
 
     /// Notes how a window ended.
@@ -70,6 +98,22 @@ impl Evidence {
     pub fn usable(&self) -> impl Iterator<Item = &PartialOrder> {
         self.answered.values().filter_map(|answered| match answered {
             Answered::Usable(order) => Some(order),
+            Answered::Dropped => None,
+        })
+    }
+
+    /// Usable replies to calls of a task.
+    pub(super) fn of_task(&self, task: Task) -> impl Iterator<Item = &PartialOrder> {
+        (0..self.rounds())
+            .filter(move |&round| self.rounds.get(round as usize) == Some(&task))
+            .flat_map(|round| self.of_round(round).map(|(_, order)| order))
+    }
+
+    /// Usable replies of one round, with their places in it.
+    pub fn of_round(&self, round: u32) -> impl Iterator<Item = (usize, &PartialOrder)> {
+        let windows = self.answered.range((round, 0)..=(round, usize::MAX));
+        windows.filter_map(|(&(_, place), answered)| match answered {
+            Answered::Usable(order) => Some((place, order)),
             Answered::Dropped => None,
         })
     }

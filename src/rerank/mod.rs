@@ -5,20 +5,41 @@
 //! the asking. Both work on positions in the classical order, so that whatever
 //! comes back, the result is a permutation.
 
+mod arrange;
+mod arrangement;
+mod best_order;
+mod blocks;
+mod budget;
 mod evidence;
 mod graded;
+mod memory;
 mod metrics;
+mod paces;
+mod pairwise;
 pub mod parse;
+mod plackett_luce;
+mod plan;
 mod pointwise;
 mod progress;
+mod refine;
 mod run;
 mod single;
+mod sliding;
 mod strategy;
+mod topdown;
 mod window;
 
-pub use evidence::{Answered, Evidence, PartialOrder};
+#[cfg(test)]
+mod testing;
+
+pub use arrangement::{Arrangement, Terms, task_of};
+pub use budget::Budget;
+pub use evidence::{Answered, Evidence, PartialOrder, WindowId};
+pub use memory::{Remember, Remembered};
 pub use metrics::REPAIRS_TOTAL;
+pub use paces::Paces;
+pub use plan::{LADDER, Means, plan};
 pub use progress::Progress;
 pub use run::{Job, run};
-pub use strategy::{Standing, Strategy, Window, strategy_for, task_of};
-pub use window::Asker;
+pub use strategy::{Shape, Standing, Strategy, Window};
+pub use window::{Asker, Prompts, canonical};

@@ -5,9 +5,10 @@
 //! of one; what differs is the prompt and how its replies are read.
 
 use super::graded::Graded;
+use crate::prompt::Task;
 
 pub(super) const fn pointwise() -> Graded {
-    Graded { window: 1 }
+    Graded { window: 1, task: Task::Pointwise }
 }
 
 #[cfg(test)]

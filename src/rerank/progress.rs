@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Evidence;
 use super::strategy::{Standing, Strategy};
-use crate::domain::{Failure, Outcome, Ranking, Repairs, Usage};
+use crate::domain::{Failure, Outcome, Repairs, Usage};
 use crate::llm::LastFailure;
 
 /// A snapshot of a rerank. The last one published is the result.
@@ -23,6 +23,8 @@ pub struct Progress {
     pub calls: u32,
     /// Calls that gave nothing usable.
     pub failed_calls: u32,
+    /// Windows of which something was known from earlier requests.
+    pub recalled: u32,
     /// Rounds begun.
     pub rounds: u32,
     /// What had to be mended in usable replies.
@@ -36,15 +38,13 @@ impl Progress {
     #[must_use]
     pub fn nothing(candidates: usize) -> Self {
         Self {
-            standing: Standing {
-                ranking: Ranking::classical(candidates),
-                grades: vec![None; candidates],
-            },
+            standing: Standing::classical(candidates),
             covered: (0, candidates),
             ended: false,
             failures: Arc::default(),
             calls: 0,
             failed_calls: 0,
+            recalled: 0,
             rounds: 0,
             repairs: Repairs::default(),
             usage: Usage::default(),
@@ -57,6 +57,7 @@ impl Progress {
         let failure = || self.failures.get().unwrap_or(Failure::Deadline);
         match self.covered {
             (0, _) => Outcome::Fallback(failure()),
+            _ if !self.standing.follows_replies => Outcome::Fallback(failure()),
             (covered, to_rank) if self.ended && covered >= to_rank => Outcome::Llm,
             _ => Outcome::Partial(failure()),
         }
@@ -77,6 +78,7 @@ impl Progress {
 pub(super) struct Tally {
     pub calls: u32,
     pub failed_calls: u32,
+    pub recalled: u32,
     pub repairs: Repairs,
     pub usage: Usage,
     pub failures: Arc<LastFailure>,
@@ -94,6 +96,7 @@ impl Tally {
             failures: Arc::clone(&self.failures),
             calls: self.calls,
             failed_calls: self.failed_calls,
+            recalled: self.recalled,
             rounds: known.rounds(),
             repairs: self.repairs,
             usage: self.usage,
@@ -103,10 +106,12 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::super::strategy_for;
+    use super::super::graded::Graded;
     use super::super::{Answered, PartialOrder};
     use super::*;
-    use crate::domain::StrategyName;
+    use crate::prompt::Task;
+
+    const GRADED: Graded = Graded { window: 2, task: Task::Graded };
 
     fn evidence(covered: &[usize], candidates: usize) -> Evidence {
         let mut evidence = Evidence::none(candidates);
@@ -118,11 +123,10 @@ mod tests {
 
     #[test]
     fn outcome_follows_coverage_and_end() {
-        let graded = strategy_for(StrategyName::Graded, 2, None).unwrap();
         let tally = Tally::default();
         tally.failures.set(Failure::Refused);
         let outcome = |covered: &[usize], ended| {
-            tally.snapshot(graded.as_ref(), &evidence(covered, 4), ended).outcome()
+            tally.snapshot(&GRADED, &evidence(covered, 4), ended).outcome()
         };
         assert_eq!(outcome(&[0, 1, 2, 3], true), Outcome::Llm);
         assert_eq!(outcome(&[0, 1, 2, 3], false), Outcome::Partial(Failure::Refused));
@@ -132,8 +136,7 @@ mod tests {
 
     #[test]
     fn deadline_is_the_reason_only_where_nothing_had_failed() {
-        let graded = strategy_for(StrategyName::Graded, 2, None).unwrap();
-        let progress = Tally::default().snapshot(graded.as_ref(), &Evidence::none(4), false);
+        let progress = Tally::default().snapshot(&GRADED, &Evidence::none(4), false);
         assert_eq!(progress.outcome(), Outcome::Fallback(Failure::Deadline));
     }
 }

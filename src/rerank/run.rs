@@ -6,18 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use super::evidence::{Answered, Evidence, WindowId};
+use super::budget::{Budget, expected};
+use super::evidence::{Answered, Evidence, PartialOrder, WindowId};
+use super::memory::{Memory, Recalled, Remember};
+use super::paces::Paces;
 use super::progress::{Progress, Tally};
 use super::strategy::{Strategy, Window};
 use super::window::{Ask, Asker, Read};
 use crate::domain::{Deadline, Failure, Usage};
-use crate::llm::CallTimes;
+use crate::llm::{CallTimes, LlmError};
+use crate::prompt::Task;
 
 /// A reply that can't be used is asked for once more.
 const ATTEMPTS_PER_WINDOW: u32 = 2;
+/// From so many windows on, a round may go on without its last reply.
+const WIDE_ROUND: usize = 3;
 
 /// Everything one rerank needs besides time.
 pub struct Job {
@@ -25,10 +33,14 @@ pub struct Job {
     pub strategy: Box<dyn Strategy>,
     /// How to ask.
     pub asker: Asker,
-    /// Most calls; absent: no limit.
-    pub max_calls: Option<u32>,
+    /// What it may consume.
+    pub budget: Budget,
     /// Most calls side by side.
     pub parallel: usize,
+    /// Where replies are kept; absent: nowhere.
+    pub memory: Option<Arc<dyn Remember>>,
+    /// Where the times of calls are noted.
+    pub paces: Arc<Paces>,
 }
 
 /// Runs a job until its strategy ends or its time is up. The deadline may move
@@ -43,29 +55,41 @@ pub async fn run(
     progress: &watch::Sender<Progress>,
 ) {
     let candidates = job.asker.candidates.len();
+    let Job { strategy, asker, budget, parallel, memory, paces } = job;
     let mut run = Run {
         known: Evidence::none(candidates),
         tally: Tally::default(),
-        job,
+        strategy,
+        asker: Arc::new(asker),
+        budget,
+        parallel: parallel.max(1),
+        memory: memory.map(Memory::new),
+        paces,
+        committed: Usage::default(),
+        asking: None,
+        in_flight: FuturesUnordered::new(),
         deadline,
         late,
         progress,
     };
-    loop {
-        let windows = run.job.strategy.next(&run.known);
-        if windows.is_empty() {
-            return run.publish(true);
-        }
-        if !run.round(windows).await {
-            return run.publish(false);
-        }
-    }
+    let ended = run.rounds().await;
+    run.publish(ended);
 }
 
 struct Run<'a> {
-    job: Job,
     known: Evidence,
     tally: Tally,
+    strategy: Box<dyn Strategy>,
+    asker: Arc<Asker>,
+    budget: Budget,
+    parallel: usize,
+    memory: Option<Memory>,
+    paces: Arc<Paces>,
+    /// What calls in flight are expected to consume.
+    committed: Usage,
+    /// Task and documents of the calls of this round.
+    asking: Option<(Task, usize)>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Ended>>,
     deadline: watch::Receiver<Deadline>,
     late: Duration,
     progress: &'a watch::Sender<Progress>,
@@ -75,6 +99,8 @@ struct Run<'a> {
 struct Pending {
     id: WindowId,
     window: Window,
+    /// What an earlier request knows of other documents of the same window.
+    known: PartialOrder,
     attempt: u32,
 }
 
@@ -82,92 +108,204 @@ struct Pending {
 struct Ended {
     pending: Pending,
     result: Result<Read, Failure>,
+    expected: Usage,
     usage: Usage,
 }
 
+/// What a round is waiting for.
+enum Event {
+    Reply(Ended),
+    /// The rounds that are left need the rest of the time.
+    TimeIsShort,
+    OutOfTime,
+}
+
 impl Run<'_> {
-    /// Asks one round. False: time or calls ran out, so that the strategy
-    /// isn't to be asked for more.
-    async fn round(&mut self, windows: Vec<Window>) -> bool {
-        let round = self.known.begin_round();
-        let mut waiting: VecDeque<Pending> = windows
-            .into_iter()
-            .enumerate()
-            .map(|(at, window)| Pending { id: (round, at), window, attempt: 0 })
-            .collect();
-        let mut in_flight = FuturesUnordered::new();
+    /// Whether the strategy ended by its own rule.
+    async fn rounds(&mut self) -> bool {
         loop {
-            while in_flight.len() < self.job.parallel.max(1) && self.may_start() {
-                let Some(pending) = waiting.pop_front() else { break };
-                match self.job.asker.ask(&pending.window, salt(&pending)) {
-                    Ok(ask) => {
-                        if ask.left_some_out {
-                            self.note_failure(Failure::ContextOverflow);
-                        }
-                        in_flight.push(self.call(pending, ask));
-                    }
-                    Err(failure) => self.drop_window(pending.id, failure),
+            let windows = self.strategy.next(&self.known);
+            if !windows.is_empty() {
+                if !self.round(windows).await {
+                    return false;
+                }
+            } else if self.in_flight.is_empty() || self.covers_all() {
+                return true;
+            } else {
+                // A reply that its round didn't wait for is still missing.
+                match self.event(false).await {
+                    Event::Reply(ended) => drop(self.note(ended).await),
+                    Event::TimeIsShort | Event::OutOfTime => return false,
                 }
             }
-            if in_flight.is_empty() {
-                break;
+        }
+    }
+
+    fn covers_all(&self) -> bool {
+        let covered = self.known.covered().into_iter().filter(|&covered| covered).count();
+        covered >= self.strategy.to_rank(self.known.candidates())
+    }
+
+    /// Asks one round. False: time or budget ran out, so that the strategy
+    /// isn't to be asked for more.
+    async fn round(&mut self, windows: Vec<Window>) -> bool {
+        let (first, wide) = (&windows[0], windows.len() >= WIDE_ROUND);
+        self.asking = Some((first.task, first.members.len()));
+        let round = self.known.begin_round(first.task);
+        let mut waiting = VecDeque::with_capacity(windows.len());
+        for (at, window) in windows.into_iter().enumerate() {
+            waiting.extend(self.recall((round, at), window).await);
+        }
+        // Calls of this round in flight; there may be one of an earlier round.
+        let mut open = 0;
+        loop {
+            while self.in_flight.len() < self.parallel && self.may_start() {
+                let Some(pending) = waiting.pop_front() else { break };
+                match self.start(pending) {
+                    Ok(started) => open += usize::from(started),
+                    Err(pending) => {
+                        waiting.push_front(pending);
+                        break;
+                    }
+                }
             }
-            let out_of_time = out_of_time(self.deadline.clone(), self.late);
-            let ended = tokio::select! {
-                ended = in_flight.next() => ended,
-                () = out_of_time => None,
-            };
-            let Some(ended) = ended else { return false };
-            if let Some(again) = self.note(ended) {
-                waiting.push_front(again);
+            if open == 0 {
+                return waiting.is_empty();
+            }
+            match self.event(wide && waiting.is_empty() && open == 1).await {
+                Event::Reply(ended) => {
+                    open -= usize::from(ended.pending.id.0 == round);
+                    waiting.extend(self.note(ended).await);
+                }
+                Event::TimeIsShort => return true,
+                Event::OutOfTime => return false,
             }
             self.publish(false);
         }
-        let complete = waiting.is_empty();
-        if !complete && self.calls_are_spent() {
-            self.tally.failures.set(Failure::BudgetExhausted);
+    }
+
+    /// What is known of a window is evidence at once; the rest waits for a
+    /// call.
+    async fn recall(&mut self, id: WindowId, window: Window) -> Option<Pending> {
+        let recalled = match &self.memory {
+            Some(memory) => memory.recall(&self.asker, window).await,
+            None => Recalled { known: PartialOrder::default(), ask: Some(window) },
+        };
+        let Recalled { known, ask } = recalled;
+        if !known.ranked.is_empty() {
+            self.tally.recalled += 1;
+            self.known.note(id, Answered::Usable(known.clone()));
         }
-        complete
+        ask.map(|window| Pending { id, window, known, attempt: 0 })
     }
 
     fn may_start(&self) -> bool {
-        !self.calls_are_spent() && !self.deadline.borrow().has_passed()
+        !self.deadline.borrow().has_passed()
     }
 
-    fn calls_are_spent(&self) -> bool {
-        self.job.max_calls.is_some_and(|most| self.tally.calls >= most)
-    }
-
-    fn call(&mut self, pending: Pending, ask: Ask) -> impl Future<Output = Ended> + Send + 'static {
+    /// Starts a window's call; false where it can't be asked at all. The window
+    /// comes back where the budget has no room for it, which is noted.
+    fn start(&mut self, pending: Pending) -> Result<bool, Pending> {
+        let salt = salt(&pending);
+        let ask = match self.asker.ask(&pending.window, salt) {
+            Ok(ask) => ask,
+            Err(failure) => {
+                self.drop_window(&pending, failure);
+                return Ok(false);
+            }
+        };
+        let expected = if self.budget.counts_tokens() {
+            let tokens = self.asker.count_tokens(&ask.request);
+            expected(self.asker.model.spec(), tokens, ask.request.max_output_tokens.into())
+        } else {
+            Usage::default()
+        };
+        let mut spent = self.tally.usage;
+        spent += self.committed;
+        spent += expected;
+        if !self.budget.allows(self.tally.calls + 1, spent) {
+            self.tally.failures.set(Failure::BudgetExhausted);
+            return Err(pending);
+        }
+        if ask.left_some_out {
+            self.note_failure(Failure::ContextOverflow);
+        }
+        self.committed += expected;
         self.tally.calls += 1;
+        self.in_flight.push(self.call(pending, ask, expected));
+        Ok(true)
+    }
+
+    fn call(&self, pending: Pending, ask: Ask, expected: Usage) -> BoxFuture<'static, Ended> {
         let deadline = *self.deadline.borrow();
         let times = CallTimes {
             deadline,
             late_until: deadline.later_by(self.late),
             failures: Arc::clone(&self.tally.failures),
         };
-        let model = Arc::clone(&self.job.asker.model);
-        async move {
+        let model = Arc::clone(&self.asker.model);
+        let timer = Timer {
+            begun: Instant::now(),
+            paces: Arc::clone(&self.paces),
+            model: model.spec().fingerprint,
+            task: pending.window.task,
+            documents: pending.window.members.len(),
+            counts: true,
+        };
+        Box::pin(async move {
             let Ask { request, reader, .. } = ask;
-            match model.chat(request, times).await {
-                Ok(reply) => Ended { result: reader.read(&reply), usage: reply.usage, pending },
-                Err(error) => {
-                    Ended { result: Err(error.failure()), usage: Usage::default(), pending }
+            let reply = model.chat(request, times).await;
+            timer.end(reply.as_ref().err().map(LlmError::failure));
+            match reply {
+                Ok(reply) => {
+                    Ended { result: reader.read(&reply), usage: reply.usage, pending, expected }
                 }
+                Err(error) => {
+                    let result = Err(error.failure());
+                    Ended { result, usage: Usage::default(), pending, expected }
+                }
+            }
+        })
+    }
+
+    /// Waits for what comes next.
+    async fn event(&mut self, may_go_on: bool) -> Event {
+        let short = self.time_is_short_at().filter(|_| may_go_on);
+        let out_of_time = out_of_time(self.deadline.clone(), self.late);
+        tokio::select! {
+            Some(ended) = self.in_flight.next() => Event::Reply(ended),
+            () = out_of_time => Event::OutOfTime,
+            () = tokio::time::sleep_until(short.unwrap_or_else(Instant::now)), if short.is_some() => {
+                Event::TimeIsShort
             }
         }
     }
 
+    /// From when on the rounds that are left need all of the time that is
+    /// left; none where no round is left.
+    fn time_is_short_at(&self) -> Option<Instant> {
+        let most = self.strategy.shape(self.known.candidates()).rounds;
+        let left = most.saturating_sub(self.known.rounds());
+        let (task, documents) = self.asking.filter(|_| left > 0)?;
+        let needed = self.paces.p90(self.asker.model.spec().fingerprint, task, documents) * left;
+        Some(self.deadline.borrow().earlier_by(needed).instant())
+    }
+
     /// Takes a call's end into the evidence; a window to ask again is handed
     /// back.
-    fn note(&mut self, ended: Ended) -> Option<Pending> {
-        let Ended { mut pending, result, usage } = ended;
+    async fn note(&mut self, ended: Ended) -> Option<Pending> {
+        let Ended { mut pending, result, expected, usage } = ended;
         self.tally.usage += usage;
+        self.committed -= expected;
         match result {
-            Ok(read) => {
-                self.tally.repairs += read.repairs;
-                self.job.asker.count_repairs(read.repairs);
-                self.known.note(pending.id, Answered::Usable(read.order));
+            Ok(Read { order, repairs }) => {
+                self.tally.repairs += repairs;
+                self.asker.count_repairs(pending.window.task, repairs);
+                if let Some(memory) = &self.memory {
+                    memory.keep(&self.asker, &pending.window, &order).await;
+                }
+                let order = pending.known.joined(order);
+                self.known.note(pending.id, Answered::Usable(order));
                 None
             }
             Err(failure) => {
@@ -177,15 +315,18 @@ impl Run<'_> {
                     self.note_failure(failure);
                     return Some(pending);
                 }
-                self.drop_window(pending.id, failure);
+                self.drop_window(&pending, failure);
                 None
             }
         }
     }
 
-    fn drop_window(&mut self, id: WindowId, failure: Failure) {
+    fn drop_window(&mut self, pending: &Pending, failure: Failure) {
         self.note_failure(failure);
-        self.known.note(id, Answered::Dropped);
+        // What was known of some of its documents before stays known.
+        if pending.known.ranked.is_empty() {
+            self.known.note(pending.id, Answered::Dropped);
+        }
     }
 
     /// A call that only ran out of time says nothing new: the reason is
@@ -197,8 +338,34 @@ impl Run<'_> {
     }
 
     fn publish(&self, ended: bool) {
-        let snapshot = self.tally.snapshot(self.job.strategy.as_ref(), &self.known, ended);
+        let snapshot = self.tally.snapshot(self.strategy.as_ref(), &self.known, ended);
         self.progress.send_replace(snapshot);
+    }
+}
+
+/// Notes what a call took when it ends, by being dropped at the latest.
+struct Timer {
+    begun: Instant,
+    paces: Arc<Paces>,
+    model: blake3::Hash,
+    task: Task,
+    documents: usize,
+    counts: bool,
+}
+
+impl Timer {
+    /// What failed at once doesn't tell how long an answer takes.
+    fn end(mut self, failure: Option<Failure>) {
+        self.counts = failure
+            .is_none_or(|failure| matches!(failure, Failure::Deadline | Failure::UpstreamTimeout));
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        if self.counts {
+            self.paces.note(self.model, self.task, self.documents, self.begun.elapsed());
+        }
     }
 }
 

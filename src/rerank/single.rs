@@ -1,7 +1,8 @@
 //! `single`: one call orders the top window.
 
-use super::{Evidence, Standing, Strategy, Window};
+use super::{Evidence, Shape, Standing, Strategy, Window};
 use crate::domain::Ranking;
+use crate::prompt::Task;
 
 /// The floor of LLM reranking: one call, one round. Documents below the window
 /// follow in classical order.
@@ -19,7 +20,7 @@ impl Strategy for Single {
             return Vec::new();
         }
         let wanted = self.top_n.unwrap_or(shown).clamp(1, shown);
-        vec![Window { members: (0..shown).collect(), wanted }]
+        vec![Window::new(Task::Listwise, (0..shown).collect(), wanted)]
     }
 
     fn to_rank(&self, candidates: usize) -> usize {
@@ -27,7 +28,11 @@ impl Strategy for Single {
     }
 
     fn wants_top(&self) -> Option<usize> {
-        self.top_n
+        self.top_n.filter(|&top| top < self.window)
+    }
+
+    fn shape(&self, candidates: usize) -> Shape {
+        Shape { rounds: 1, calls: 1, passages: self.to_rank(candidates) }
     }
 
     fn standing(&self, known: &Evidence) -> Standing {
@@ -35,6 +40,7 @@ impl Strategy for Single {
         Standing {
             ranking: Ranking::with_preferred(known.candidates(), ranked),
             grades: vec![None; known.candidates()],
+            follows_replies: known.usable().next().is_some(),
         }
     }
 }
@@ -49,8 +55,8 @@ mod tests {
         let single = Single { window: 20, top_n: Some(10) };
         let mut evidence = Evidence::none(100);
         let windows = single.next(&evidence);
-        assert_eq!(windows, [Window { members: (0..20).collect(), wanted: 10 }]);
-        evidence.begin_round();
+        assert_eq!(windows, [Window::new(Task::Listwise, (0..20).collect(), 10)]);
+        evidence.begin_round(Task::Listwise);
         assert!(single.next(&evidence).is_empty());
     }
 

@@ -30,7 +30,7 @@ pub struct Asker {
     /// The candidates that the LLM may see, in classical order.
     pub candidates: Vec<Candidate>,
     /// What turns windows into messages.
-    pub prompt: Arc<Prompt>,
+    pub prompts: Prompts,
     /// What is asked.
     pub model: Arc<dyn ChatModel>,
     /// The request's fields for the prompt.
@@ -41,6 +41,44 @@ pub struct Asker {
     pub seed: u64,
     /// A delimiter that no document can know.
     pub nonce: String,
+}
+
+/// The prompts of one rerank by task. A strategy is only run with the prompts
+/// that it needs.
+#[derive(Clone, Debug)]
+pub struct Prompts {
+    main: Arc<Prompt>,
+    others: Vec<Arc<Prompt>>,
+}
+
+impl Prompts {
+    /// The prompt that answers name, and those of other tasks that the strategy
+    /// may need as well.
+    #[must_use]
+    pub fn new(main: Arc<Prompt>, others: Vec<Arc<Prompt>>) -> Self {
+        Self { main, others }
+    }
+
+    /// The prompt that answers name.
+    #[must_use]
+    pub const fn main(&self) -> &Arc<Prompt> {
+        &self.main
+    }
+
+    /// All of them, the main one first.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Prompt>> {
+        std::iter::once(&self.main).chain(&self.others)
+    }
+
+    /// Whether there is one for this task.
+    #[must_use]
+    pub fn has(&self, task: Task) -> bool {
+        self.iter().any(|prompt| prompt.task() == task)
+    }
+
+    fn of(&self, task: Task) -> &Arc<Prompt> {
+        self.iter().find(|prompt| prompt.task() == task).unwrap_or(&self.main)
+    }
 }
 
 /// A request ready to send, and what reads its reply.
@@ -69,8 +107,40 @@ pub(super) struct Read {
 
 impl Asker {
     /// Counts what had to be mended in a reply.
-    pub(super) fn count_repairs(&self, repairs: Repairs) {
-        metrics::count_repairs(&self.prompt.id().to_string(), &self.model.spec().name, repairs);
+    pub(super) fn count_repairs(&self, task: Task, repairs: Repairs) {
+        let prompt = self.prompts.of(task).id().to_string();
+        metrics::count_repairs(&prompt, &self.model.spec().name, repairs);
+    }
+
+    /// Tokens that a request takes to read, about.
+    pub(super) fn count_tokens(&self, request: &ChatRequest) -> u64 {
+        let texts = [&request.system, &request.user];
+        let tokens: usize = texts.iter().map(|text| self.model.count_tokens(text)).sum();
+        (tokens + FORMAT_OVERHEAD) as u64
+    }
+
+    /// What a reply to this window depends on, but for its labels: a new prompt,
+    /// model, query or text is another window, another place of its documents
+    /// in the request is not.
+    pub(super) fn window_key(&self, window: &Window) -> blake3::Hash {
+        let mut key = blake3::Hasher::new();
+        let mut add = |bytes: &[u8]| {
+            key.update(&(bytes.len() as u64).to_le_bytes());
+            key.update(bytes);
+        };
+        add(self.prompts.of(window.task).sha256().as_bytes());
+        add(self.model.spec().fingerprint.as_bytes());
+        add(self.query.as_str().as_bytes());
+        add(canonical(&self.context).as_bytes());
+        add(&self.max_passage_tokens.map_or(u64::MAX, |n| n as u64).to_le_bytes());
+        add(&(window.wanted as u64).to_le_bytes());
+        for candidate in window.members.iter().filter_map(|&at| self.candidates.get(at)) {
+            add(candidate.document.id.as_str().as_bytes());
+            add(candidate.document.content_hash().as_bytes());
+            let score = shown_score(candidate).map_or(0, f32::to_bits);
+            add(&score.to_le_bytes());
+        }
+        key.finalize()
     }
 
     /// Builds the request for a window. `salt` tells the calls of one rerank
@@ -80,10 +150,11 @@ impl Asker {
     /// [`Failure::ContextOverflow`] where not even one passage fits the model,
     /// [`Failure::MalformedOutput`] where the template fails on these values.
     pub(super) fn ask(&self, window: &Window, salt: u64) -> Result<Ask, Failure> {
-        let reply_tokens = self.reply_tokens(window.wanted);
-        let (members, passage_tokens) = self.fit(&window.members, reply_tokens)?;
+        let prompt = self.prompts.of(window.task);
+        let reply_tokens = self.reply_tokens(window.task, window.wanted);
+        let (members, passage_tokens) = self.fit(prompt, &window.members, reply_tokens)?;
         let labels = self.shuffled_labels(members.len(), salt);
-        let messages = self.render(&members, &labels, passage_tokens, window.wanted)?;
+        let messages = self.render(prompt, &members, &labels, passage_tokens, window.wanted)?;
         let mut by_label = vec![0; members.len()];
         for (&label, &member) in labels.iter().zip(&members) {
             by_label[label - 1] = member;
@@ -91,24 +162,29 @@ impl Asker {
         let request = ChatRequest {
             system: messages.system,
             user: messages.user,
-            output: parse::output_format(self.prompt.task(), self.prompt.output()),
+            output: parse::output_format(window.task, prompt.output()),
             max_output_tokens: reply_tokens,
-            top_logprobs: (self.prompt.task() == Task::Pointwise).then_some(10),
+            top_logprobs: (window.task == Task::Pointwise).then_some(10),
             // Upstreams take different widths; all take 31 bits.
             seed: Some(((self.seed ^ salt) >> 33).cast_signed()),
         };
         let wanted = window.wanted.min(by_label.len());
-        let reader = Reader { by_label, wanted, task: self.prompt.task() };
+        let reader = Reader { by_label, wanted, task: window.task };
         let left_some_out = members.len() < window.members.len();
         Ok(Ask { request, reader, left_some_out })
     }
 
     /// How many of the members fit the model's context, and with how many
     /// tokens each: all are cut alike, down to a floor, before any is left out.
-    fn fit(&self, members: &[usize], reply_tokens: u32) -> Result<(Vec<usize>, usize), Failure> {
-        let prompt = self.prompt.max_passage_tokens();
-        let budget = self.max_passage_tokens.map_or(prompt, |cap| cap.clamp(1, prompt));
-        let fixed = self.render(&[], &[], 0, 1)?;
+    fn fit(
+        &self,
+        prompt: &Prompt,
+        members: &[usize],
+        reply_tokens: u32,
+    ) -> Result<(Vec<usize>, usize), Failure> {
+        let most = prompt.max_passage_tokens();
+        let budget = self.max_passage_tokens.map_or(most, |cap| cap.clamp(1, most));
+        let fixed = self.render(prompt, &[], &[], 0, 1)?;
         let fixed = self.model.count_tokens(&fixed.system) + self.model.count_tokens(&fixed.user);
         let taken = fixed + FORMAT_OVERHEAD + reply_tokens as usize;
         let room = self.model.spec().context_tokens.saturating_sub(taken);
@@ -124,9 +200,9 @@ impl Asker {
     /// Tokens that a reply may take: what its labels need, with some room.
     /// Models that enforce a schema stop by themselves; others are stopped
     /// here. Where a probability is read, the first token says everything.
-    fn reply_tokens(&self, wanted: usize) -> u32 {
+    fn reply_tokens(&self, task: Task, wanted: usize) -> u32 {
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX / 64);
-        match self.prompt.task() {
+        match task {
             Task::Pointwise if self.model.spec().logprobs => 1,
             Task::Pointwise => REPLY_HEADROOM,
             Task::Graded => REPLY_HEADROOM + wanted * 20,
@@ -142,6 +218,7 @@ impl Asker {
 
     fn render(
         &self,
+        prompt: &Prompt,
         members: &[usize],
         labels: &[usize],
         passage_tokens: usize,
@@ -161,8 +238,8 @@ impl Asker {
             context: self.context.clone(),
             nonce: self.nonce.clone(),
         };
-        self.prompt.render(&input).map_err(|error| {
-            tracing::error!(prompt = %self.prompt.id(), %error, "prompt does not render");
+        prompt.render(&input).map_err(|error| {
+            tracing::error!(prompt = %prompt.id(), %error, "prompt does not render");
             Failure::MalformedOutput
         })
     }
@@ -176,10 +253,23 @@ impl Asker {
             label,
             title: title.to_owned(),
             text: self.model.truncate(&document.text, left).to_owned(),
-            score: candidate.scores.fusion.or(candidate.scores.bm25).or(candidate.scores.dense),
+            score: shown_score(candidate),
             metadata: document.metadata.clone(),
         }
     }
+}
+
+/// The score that the classical order was sorted by.
+fn shown_score(candidate: &Candidate) -> Option<f32> {
+    candidate.scores.fusion.or(candidate.scores.bm25).or(candidate.scores.dense)
+}
+
+/// The same text for the same fields in any order.
+#[must_use]
+pub fn canonical(context: &Map<String, Value>) -> String {
+    let mut value = Value::Object(context.clone());
+    value.sort_all_objects();
+    value.to_string()
 }
 
 impl Reader {
@@ -228,186 +318,4 @@ impl Reader {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use futures::future::BoxFuture;
-    use proptest::prelude::*;
-
-    use super::super::{Answered, Evidence, strategy_for};
-    use super::*;
-    use crate::domain::{DocId, Document, FirstStageScores, StrategyName, Usage};
-    use crate::llm::{CallTimes, FinishReason, LlmError, ModelSpec};
-    use crate::prompt::Registry;
-
-    /// Counts words as tokens and is never called.
-    struct Words(ModelSpec);
-
-    impl Words {
-        fn with_context(context_tokens: usize) -> Arc<dyn ChatModel> {
-            Arc::new(Self(ModelSpec {
-                name: "words".into(),
-                model: "words-1".into(),
-                context_tokens,
-                json_schema: true,
-                logprobs: false,
-                fingerprint: blake3::hash(b"words"),
-            }))
-        }
-    }
-
-    impl ChatModel for Words {
-        fn spec(&self) -> &ModelSpec {
-            &self.0
-        }
-
-        fn count_tokens(&self, text: &str) -> usize {
-            text.split_whitespace().count()
-        }
-
-        fn truncate<'a>(&self, text: &'a str, max_tokens: usize) -> &'a str {
-            let end = text.split_whitespace().take(max_tokens).last();
-            end.map_or("", |word| {
-                &text[..word.as_ptr() as usize - text.as_ptr() as usize + word.len()]
-            })
-        }
-
-        fn chat(
-            self: Arc<Self>,
-            _: ChatRequest,
-            _: CallTimes,
-        ) -> BoxFuture<'static, Result<ChatReply, LlmError>> {
-            Box::pin(std::future::pending())
-        }
-    }
-
-    fn asker(documents: usize, words: usize, context_tokens: usize, prompt: &str) -> Asker {
-        let candidate = |index: usize| Candidate {
-            document: Arc::new(Document {
-                id: DocId::from_index(index),
-                title: format!("title{index}"),
-                text: format!("start{index} {}end{index}", "word ".repeat(words)),
-                metadata: Map::new(),
-            }),
-            collection: None,
-            scores: FirstStageScores::default(),
-        };
-        Asker {
-            query: Query::new("a tent").unwrap(),
-            candidates: (0..documents).map(candidate).collect(),
-            prompt: Registry::builtin().unwrap().get(&prompt.parse().unwrap()).unwrap(),
-            model: Words::with_context(context_tokens),
-            context: Map::new(),
-            max_passage_tokens: None,
-            seed: 42,
-            nonce: "n0nce".into(),
-        }
-    }
-
-    fn all(documents: usize) -> Window {
-        Window { members: (0..documents).collect(), wanted: documents }
-    }
-
-    fn reply(content: &str) -> ChatReply {
-        ChatReply {
-            content: content.into(),
-            finish: FinishReason::Stop,
-            refusal: None,
-            first_token: Vec::new(),
-            usage: Usage::default(),
-        }
-    }
-
-    /// Members whose passage the message shows.
-    fn shown(ask: &Ask, documents: usize) -> Vec<usize> {
-        (0..documents).filter(|i| ask.request.user.contains(&format!("start{i} "))).collect()
-    }
-
-    #[test]
-    fn labels_lead_back_to_the_documents_they_were_shown_with() {
-        let ask = asker(8, 5, 8000, "rerank-listwise@v1").ask(&all(8), 0).unwrap();
-        for (label, member) in (1..).zip(&ask.reader.by_label) {
-            let heading = format!("n0nce [{label}] title{member}\n");
-            assert!(ask.request.user.contains(&heading), "{}", ask.request.user);
-        }
-        let read = ask.reader.read(&reply("{\"ranking\": [8, 7, 6, 5, 4, 3, 2, 1]}")).unwrap();
-        let expected: Vec<usize> = ask.reader.by_label.iter().rev().copied().collect();
-        assert_eq!(read.order.ranked, expected);
-    }
-
-    #[test]
-    fn a_repeat_asks_the_same_and_another_call_shuffles_anew() {
-        let asker = asker(12, 5, 8000, "rerank-listwise@v1");
-        let labels = |salt| asker.ask(&all(12), salt).unwrap().reader.by_label;
-        assert_eq!(labels(1), labels(1));
-        assert_ne!(labels(1), labels(2));
-        assert_ne!(labels(1), (0..12).collect::<Vec<_>>(), "labels would tell the order");
-    }
-
-    #[test]
-    fn passages_are_cut_to_the_prompts_budget_and_the_requests() {
-        let mut asker = asker(1, 1000, 100_000, "rerank-graded@v1");
-        let words = |asker: &Asker| {
-            let ask = asker.ask(&all(1), 0).unwrap();
-            assert!(!ask.request.user.contains("end0"));
-            ask.request.user.matches("word ").count()
-        };
-        assert!((195..=200).contains(&words(&asker)), "{}", words(&asker));
-        asker.max_passage_tokens = Some(50);
-        assert!((45..=50).contains(&words(&asker)), "{}", words(&asker));
-    }
-
-    #[test]
-    fn a_small_context_cuts_all_alike_before_it_leaves_documents_out() {
-        let roomy = asker(10, 100, 2500, "rerank-graded@v1").ask(&all(10), 0).unwrap();
-        assert_eq!(shown(&roomy, 10).len(), 10);
-        assert!(roomy.request.user.contains("end9"));
-        let tight = asker(10, 100, 1200, "rerank-graded@v1").ask(&all(10), 0).unwrap();
-        assert_eq!(shown(&tight, 10).len(), 10);
-        assert!(!tight.request.user.contains("end9"));
-        let tighter = asker(10, 100, 700, "rerank-graded@v1").ask(&all(10), 0).unwrap();
-        let left = shown(&tighter, 10);
-        assert!((1..10).contains(&left.len()), "{left:?}");
-        assert!(tighter.left_some_out && !tight.left_some_out);
-        assert_eq!(left, (0..left.len()).collect::<Vec<_>>(), "the best stay");
-        let none = asker(10, 100, 200, "rerank-graded@v1").ask(&all(10), 0);
-        assert_eq!(none.err(), Some(Failure::ContextOverflow));
-    }
-
-    #[test]
-    fn grades_come_back_in_zero_to_one() {
-        let ask = asker(2, 5, 8000, "rerank-graded@v1").ask(&all(2), 0).unwrap();
-        let content = r#"{"scores": [{"id": 1, "grade": 10}, {"id": 2, "grade": 3}]}"#;
-        let read = ask.reader.read(&reply(content)).unwrap();
-        let by_label = &ask.reader.by_label;
-        assert_eq!(read.order.grades, [(by_label[0], 1.0), (by_label[1], 0.3)]);
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_the_model_writes_the_ranking_is_a_permutation(
-            content in "[\\[\\]{}\":,> a-z0-9-]{0,80}|\\{\"ranking\": \\[[0-9, ]{0,60}\\]\\}",
-            documents in 1_usize..30,
-            window in 1_usize..25,
-        ) {
-            for (strategy, prompt) in [
-                (StrategyName::Single, "rerank-listwise@v1"),
-                (StrategyName::Graded, "rerank-graded@v1"),
-                (StrategyName::Pointwise, "rerank-pointwise@v1"),
-            ] {
-                let strategy = strategy_for(strategy, window, None).unwrap();
-                let asker = asker(documents, 3, 100_000, prompt);
-                let mut known = Evidence::none(documents);
-                for (at, window) in strategy.next(&Evidence::none(documents)).iter().enumerate() {
-                    let ask = asker.ask(window, at as u64).unwrap();
-                    let read = ask.reader.read(&reply(&content));
-                    let answered = read.map_or(Answered::Dropped, |read| Answered::Usable(read.order));
-                    known.note((0, at), answered);
-                }
-                let order = strategy.standing(&known).ranking;
-                let distinct: BTreeSet<usize> = order.order().iter().copied().collect();
-                prop_assert_eq!(distinct, (0..documents).collect::<BTreeSet<_>>());
-            }
-        }
-    }
-}
+mod tests;

@@ -25,7 +25,6 @@ async fn problems_name_the_field() {
         (json!({"candidates": 0}), "candidates"),
         (json!({"candidates": 10_001}), "candidates"),
         (json!({"strategy": "best"}), "strategy"),
-        (json!({"strategy": "refine"}), "strategy"),
         (json!({"filter": []}), "filter"),
         (json!({"context": "x"}), "context"),
         (json!({"deadline_ms": 0}), "deadline_ms"),
