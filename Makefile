@@ -8,6 +8,9 @@ ONCE ?=
 SETS ?= evals/data/outdoor
 CACHE ?= .rankgate/bench
 PARTS ?=
+SET ?= evals/data/outdoor
+SCALE ?= 1
+PLOTS ?=
 export MODEL ONCE
 
 # scripts/toolchain.sh says which Rust to use, and brings one where none is new enough. It is asked once, and only by targets that need it.
@@ -16,7 +19,7 @@ rust = $(if $(toolchain),RUSTUP_TOOLCHAIN=$(toolchain) )PATH="$$PATH:$$HOME/.car
 # In CI the lock file is law; elsewhere cargo may bring it up to date.
 locked = $(if $(CI),--locked)
 
-.PHONY: help demo test lint fmt build release bench-live bench-classical clean-demo check-fmt check-scripts check-crates check-tools unit-tests
+.PHONY: help demo test lint fmt build release bench-live bench-classical bench-strategies clean-demo check-fmt check-scripts check-crates check-tools unit-tests
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +45,9 @@ release: check-tools ## Build the program as it is shipped (target/release/rankg
 
 bench-classical: check-tools ## Measure settings of the classical ranking on labelled sets: SETS="evals/data/outdoor …" PARTS=N
 	$(rust) cargo run $(locked) --example bench_classical -- --cache $(CACHE) $(if $(PARTS),--parts $(PARTS)) $(SETS)
+
+bench-strategies: check-tools ## Measure strategies against the simulated model: SET=evals/data/outdoor SCALE=1 PLOTS=DIR
+	$(rust) cargo run $(locked) --example bench_strategies -- --relevance-scale $(SCALE) $(if $(PLOTS),--plots $(PLOTS)) $(SET)
 
 fmt: ## Format the code
 	$(rust) cargo fmt

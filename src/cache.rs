@@ -131,7 +131,9 @@ impl RankingKey<'_> {
         key.number(max_cost_usd.map(f64::to_bits));
         key.number(Some(rerank_limit as u64));
         key.number(Some(prompts_sha256.len() as u64));
-        prompts_sha256.iter().for_each(|sha256| key.text(sha256));
+        for sha256 in prompts_sha256 {
+            key.text(sha256);
+        }
         key.bytes(model.as_bytes());
         key.text(query.as_str());
         key.text(context);

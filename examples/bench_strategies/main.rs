@@ -1,117 +1,74 @@
-//! Measures strategies against the simulated model, in simulated time.
-use std::error::Error;
-use std::path::PathBuf;
-use std::time::Duration;
+//! Measures strategies against the simulated model: quality against calls,
+//! rounds and tokens, and against the deadline. `docs/strategies.md` holds a
+//! run of it.
+//!
+//! Time is simulated: the gateway's own strategies, evidence and rules run in
+//! a clockwork that jumps from event to event, so that twenty seconds cost
+//! nothing and a run gives the same figures anywhere.
+//!
+//! ```sh
+//! make bench-strategies SET=evals/data/outdoor
+//! ```
 
-use clap::Parser;
-use rankgate::rerank::{Arrangement, Terms};
-use rankgate::simulate::{Latency, Noise, Profile};
-
-mod clockwork;
 #[path = "../bench_classical/data.rs"]
+#[allow(dead_code, reason = "the other benchmark uses the rest")]
 mod data;
 #[path = "../bench_classical/inverted.rs"]
 mod inverted;
 #[path = "../bench_classical/measure.rs"]
+#[allow(dead_code, reason = "the other benchmark uses the rest")]
 mod measure;
+
+mod clockwork;
+mod measured;
+mod plots;
+mod tables;
 mod world;
 
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use self::data::Set;
+use self::measured::{Bench, PROFILES};
+
+/// Measures strategies against a simulated model, in simulated time
 #[derive(Parser)]
 struct Args {
+    /// Folder with corpus.jsonl, queries.jsonl and qrels/test.tsv
     set: PathBuf,
-    #[arg(long, default_value = "3")]
-    seeds: u64,
+    /// Candidates a query, the best by BM25
+    #[arg(long, default_value = "100")]
+    candidates: usize,
+    /// Most tokens of a candidate
+    #[arg(long, default_value = "80")]
+    passage_tokens: usize,
+    /// What grades are multiplied by; 4 for sets with one grade
     #[arg(long, default_value = "1")]
-    scale: f64,
+    relevance_scale: f64,
+    /// Simulated models that figures are the mean of
+    #[arg(long, default_value = "8")]
+    seeds: u64,
+    /// Folder for the plots; without it none are drawn
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
-    let questions = world::questions(
-        data::Set::read(&args.set)?,
-        std::env::var("DEPTH").map_or(100, |d| d.parse().unwrap()),
-        80,
-    )?;
-    let toks: u64 = questions.iter().flat_map(|q| &q.candidates).map(|c| c.tokens).sum();
-    let n: usize = questions.iter().map(|q| q.candidates.len()).sum();
-    println!(
-        "{} questions, {:.1} candidates, {:.1} tokens",
-        questions.len(),
-        n as f64 / questions.len() as f64,
-        toks as f64 / n as f64
-    );
-    let ndcg = |q: &world::Question, order: &[usize]| {
-        let order: Vec<u32> = order.iter().map(|&at| q.candidates[at].place).collect();
-        measure::ndcg(&order, &q.judged)
-    };
-    let classical: f64 = questions
-        .iter()
-        .map(|q| ndcg(q, &(0..q.candidates.len()).collect::<Vec<_>>()))
-        .sum::<f64>()
-        / questions.len() as f64;
-    let ideal: f64 = questions
-        .iter()
-        .map(|q| {
-            let mut o: Vec<usize> = (0..q.candidates.len()).collect();
-            o.sort_by_key(|&a| -q.candidates[a].grade);
-            ndcg(q, &o)
-        })
-        .sum::<f64>()
-        / questions.len() as f64;
-    println!("classical {classical:.4}, ideal of 100 {ideal:.4}");
-    for (pname, profile) in
-        [("medium", Profile::MEDIUM), ("strong", Profile::STRONG), ("weak", Profile::WEAK)]
-    {
-        print!("\n{pname}: ");
-        for fail in [0.0] {
-            for a in [
-                Arrangement::Single,
-                Arrangement::Sliding,
-                Arrangement::Blocks { replicas: 1 },
-                Arrangement::Blocks { replicas: 2 },
-                Arrangement::Blocks { replicas: 4 },
-                Arrangement::Refine { rounds: 2 },
-                Arrangement::Refine { rounds: 3 },
-                Arrangement::TopDown,
-            ] {
-                let (mut s, mut calls, mut rounds, mut inp, mut out, mut took) =
-                    (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
-                for seed in 0..args.seeds {
-                    let up = clockwork::Upstream {
-                        noise: Noise { profile, scale: args.scale, seed },
-                        latency: Latency::default(),
-                        failures: fail,
-                        parallel: 16,
-                        p90: Duration::from_millis(900),
-                    };
-                    for q in &questions {
-                        let terms = Terms {
-                            window: 20,
-                            top_n: Some(10),
-                            max_calls: None,
-                            seed: seed * 1000 + 7,
-                        };
-                        let st = a.strategy(&terms);
-                        let o = clockwork::run(st.as_ref(), q, &up, None);
-                        s += ndcg(q, o.standing.ranking.order());
-                        calls += f64::from(o.calls);
-                        rounds += f64::from(o.rounds);
-                        inp += o.input_tokens as f64;
-                        out += o.output_tokens as f64;
-                        took += o.took.as_secs_f64();
-                    }
-                }
-                let n = (questions.len() as u64 * args.seeds) as f64;
-                print!(
-                    "{}{} {:.4} ({:.1}/{:.2}) ",
-                    a.name(),
-                    a.setting(),
-                    s / n,
-                    calls / n,
-                    rounds / n
-                );
-                let _ = (inp, out, took);
-            }
+    let set = Set::read(&args.set)?;
+    let name = set.name.clone();
+    let questions = world::questions(set, args.candidates, args.passage_tokens)?;
+    let bench = Bench { questions, scale: args.relevance_scale, seeds: args.seeds };
+    tables::print_set(&name, &bench);
+    for (profile, errors) in PROFILES {
+        let rows = bench.to_the_end(errors);
+        let curves = bench.by_deadline(errors);
+        tables::print_profile(profile, &bench, &rows, &curves);
+        if let Some(folder) = &args.plots {
+            std::fs::create_dir_all(folder)?;
+            plots::draw(folder, &name, profile, bench.classical(), &rows, &curves)?;
         }
     }
     Ok(())

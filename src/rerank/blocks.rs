@@ -6,7 +6,7 @@ use super::{Evidence, Shape, Standing, Strategy, Window};
 use crate::prompt::Task;
 
 /// One round, however many documents: each is shown `replicas` times in
-/// windows of random company (JointRank, Dedov, 2025, merges such blocks).
+/// windows of random company (`JointRank`, Dedov, 2025, merges such blocks).
 pub(super) struct Blocks {
     /// Documents a call, 2 or more.
     pub window: usize,

@@ -1,7 +1,6 @@
 //! What one rerank may consume.
 
 use crate::domain::Usage;
-use crate::llm::ModelSpec;
 
 /// Limits of one rerank; an absent one is off, and 0 allows nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -27,11 +26,6 @@ impl Budget {
     pub(super) const fn counts_tokens(&self) -> bool {
         self.input_tokens.is_some() || self.usd.is_some()
     }
-}
-
-/// What a call with so many tokens consumes.
-pub(super) fn expected(spec: &ModelSpec, input_tokens: u64, output_tokens: u64) -> Usage {
-    spec.prices.usage(input_tokens, output_tokens)
 }
 
 #[cfg(test)]

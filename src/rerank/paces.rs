@@ -1,12 +1,12 @@
 //! How long calls took lately, by what was asked.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::domain::Failure;
 use crate::prompt::Task;
 
 /// Calls that are remembered of each kind.
@@ -33,8 +33,7 @@ struct Kind {
 }
 
 impl Paces {
-    /// Notes a call. One that was given up counts with the time that it had
-    /// taken by then, or the slowest would be left out.
+    /// Notes a call.
     pub fn note(&self, model: blake3::Hash, task: Task, documents: usize, took: Duration) {
         let now = Instant::now();
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,6 +64,41 @@ impl Paces {
             .collect();
         known.sort_unstable();
         known.first().map_or(UNKNOWN, |&(_, took)| took)
+    }
+}
+
+/// Notes what a call took when it ends, by being dropped at the latest: a call
+/// that was given up counts with the time that it had taken by then, or the
+/// slowest would be left out.
+pub(super) struct Stopwatch {
+    begun: Instant,
+    paces: Arc<Paces>,
+    model: blake3::Hash,
+    task: Task,
+    documents: usize,
+    counts: bool,
+}
+
+impl Stopwatch {
+    /// Starts with a call.
+    pub fn start(paces: &Arc<Paces>, model: blake3::Hash, task: Task, documents: usize) -> Self {
+        let paces = Arc::clone(paces);
+        Self { begun: Instant::now(), paces, model, task, documents, counts: true }
+    }
+
+    /// Stops with its end. What failed at once doesn't tell how long an answer
+    /// takes.
+    pub fn stop(mut self, failure: Option<Failure>) {
+        self.counts = failure
+            .is_none_or(|failure| matches!(failure, Failure::Deadline | Failure::UpstreamTimeout));
+    }
+}
+
+impl Drop for Stopwatch {
+    fn drop(&mut self) {
+        if self.counts {
+            self.paces.note(self.model, self.task, self.documents, self.begun.elapsed());
+        }
     }
 }
 

@@ -111,7 +111,9 @@ mod tests {
         let upwards = windows.iter().filter(|it| it.members[0] < it.members[1]).count();
         assert!((10..35).contains(&upwards), "{upwards}");
         let mut pairs: Vec<Vec<usize>> = windows.into_iter().map(|it| it.members).collect();
-        pairs.iter_mut().for_each(|pair| pair.sort_unstable());
+        for pair in &mut pairs {
+            pair.sort_unstable();
+        }
         pairs.sort_unstable();
         pairs.dedup();
         assert_eq!(pairs.len(), 45);

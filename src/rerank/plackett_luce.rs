@@ -83,7 +83,7 @@ impl Strengths {
 
     /// How many documents may or may not be among the best `k`: those for
     /// which neither has a probability of `sure` or more. (The rule by which
-    /// AcuRank goes on, Yoon et al., 2025.)
+    /// `AcuRank` goes on, Yoon et al., 2025.)
     pub fn undecided(&self, k: usize, sure: f64) -> usize {
         let order = self.order();
         let (Some(&last_in), Some(&first_out)) = (order.get(k.wrapping_sub(1)), order.get(k))

@@ -35,9 +35,9 @@ const TOKENS_PER_LABEL: u64 = 4;
 /// order where nothing is short (`docs/strategies.md`).
 pub const LADDER: [Arrangement; 7] = [
     Arrangement::Refine { rounds: 3 },
-    Arrangement::TopDown,
-    Arrangement::Blocks { replicas: 4 },
     Arrangement::Refine { rounds: 2 },
+    Arrangement::Blocks { replicas: 4 },
+    Arrangement::TopDown,
     Arrangement::Blocks { replicas: 2 },
     Arrangement::Blocks { replicas: 1 },
     Arrangement::Single,
@@ -93,7 +93,7 @@ mod tests {
 
     fn means() -> Means {
         Means {
-            time: Duration::from_secs(60),
+            time: Duration::from_mins(1),
             p90: Duration::from_secs(1),
             parallel: 20,
             budget: Budget::default(),
@@ -105,7 +105,7 @@ mod tests {
 
     #[test_case(60_000, "refine 3" ; "plenty")]
     #[test_case(3_000, "refine 3" ; "three calls")]
-    #[test_case(2_000, "blocks 4" ; "two calls")]
+    #[test_case(2_000, "refine 2" ; "two calls")]
     #[test_case(1_000, "blocks 4" ; "one call")]
     fn the_richest_that_fits_the_time(millis: u64, name: &str) {
         let means = Means { time: Duration::from_millis(millis), ..means() };
@@ -125,9 +125,10 @@ mod tests {
         assert_eq!(plan(100, &TERMS, &means), Ok(Arrangement::Blocks { replicas: 1 }));
     }
 
-    #[test_case(Budget { calls: Some(9), ..Budget::default() }, "topdown 0" ; "calls")]
+    #[test_case(Budget { calls: Some(9), ..Budget::default() }, "refine 2" ; "calls")]
+    #[test_case(Budget { input_tokens: Some(16_000), ..Budget::default() }, "topdown 0" ; "fewer tokens")]
     #[test_case(Budget { calls: Some(1), ..Budget::default() }, "single 0" ; "one call")]
-    #[test_case(Budget { input_tokens: Some(10_000), ..Budget::default() }, "blocks 1" ; "tokens")]
+    #[test_case(Budget { input_tokens: Some(9_500), ..Budget::default() }, "blocks 1" ; "tokens")]
     #[test_case(Budget { usd: Some(0.004), ..Budget::default() }, "single 0" ; "money")]
     fn the_richest_that_can_be_afforded(budget: Budget, name: &str) {
         let chosen = plan(100, &TERMS, &Means { budget, ..means() }).unwrap();

@@ -11,10 +11,10 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::budget::{Budget, expected};
+use super::budget::Budget;
 use super::evidence::{Answered, Evidence, PartialOrder, WindowId};
 use super::memory::{Memory, Recalled, Remember};
-use super::paces::Paces;
+use super::paces::{Paces, Stopwatch};
 use super::progress::{Progress, Tally};
 use super::strategy::{Strategy, Window};
 use super::window::{Ask, Asker, Read};
@@ -112,9 +112,19 @@ struct Ended {
     usage: Usage,
 }
 
+/// What became of the next window.
+enum Started {
+    /// Its call is in flight.
+    Call,
+    /// It can't be asked at all.
+    Dropped,
+    /// There is none, or no room for it.
+    Nothing,
+}
+
 /// What a round is waiting for.
 enum Event {
-    Reply(Ended),
+    Reply(Box<Ended>),
     /// The rounds that are left need the rest of the time.
     TimeIsShort,
     OutOfTime,
@@ -134,7 +144,7 @@ impl Run<'_> {
             } else {
                 // A reply that its round didn't wait for is still missing.
                 match self.event(false).await {
-                    Event::Reply(ended) => drop(self.note(ended).await),
+                    Event::Reply(ended) => drop(self.note(*ended).await),
                     Event::TimeIsShort | Event::OutOfTime => return false,
                 }
             }
@@ -160,13 +170,10 @@ impl Run<'_> {
         let mut open = 0;
         loop {
             while self.in_flight.len() < self.parallel && self.may_start() {
-                let Some(pending) = waiting.pop_front() else { break };
-                match self.start(pending) {
-                    Ok(started) => open += usize::from(started),
-                    Err(pending) => {
-                        waiting.push_front(pending);
-                        break;
-                    }
+                match self.start_next(&mut waiting) {
+                    Started::Call => open += 1,
+                    Started::Dropped => {}
+                    Started::Nothing => break,
                 }
             }
             if open == 0 {
@@ -175,7 +182,7 @@ impl Run<'_> {
             match self.event(wide && waiting.is_empty() && open == 1).await {
                 Event::Reply(ended) => {
                     open -= usize::from(ended.pending.id.0 == round);
-                    waiting.extend(self.note(ended).await);
+                    waiting.extend(self.note(*ended).await);
                 }
                 Event::TimeIsShort => return true,
                 Event::OutOfTime => return false,
@@ -203,29 +210,25 @@ impl Run<'_> {
         !self.deadline.borrow().has_passed()
     }
 
-    /// Starts a window's call; false where it can't be asked at all. The window
-    /// comes back where the budget has no room for it, which is noted.
-    fn start(&mut self, pending: Pending) -> Result<bool, Pending> {
-        let salt = salt(&pending);
-        let ask = match self.asker.ask(&pending.window, salt) {
+    /// Starts the call of the next window, if there is one and the budget has
+    /// room for it; that it has none is noted.
+    fn start_next(&mut self, waiting: &mut VecDeque<Pending>) -> Started {
+        let Some(pending) = waiting.pop_front() else { return Started::Nothing };
+        let ask = match self.asker.ask(&pending.window, salt(&pending)) {
             Ok(ask) => ask,
             Err(failure) => {
                 self.drop_window(&pending, failure);
-                return Ok(false);
+                return Started::Dropped;
             }
         };
-        let expected = if self.budget.counts_tokens() {
-            let tokens = self.asker.count_tokens(&ask.request);
-            expected(self.asker.model.spec(), tokens, ask.request.max_output_tokens.into())
-        } else {
-            Usage::default()
-        };
+        let expected = self.expected(&ask);
         let mut spent = self.tally.usage;
         spent += self.committed;
         spent += expected;
         if !self.budget.allows(self.tally.calls + 1, spent) {
             self.tally.failures.set(Failure::BudgetExhausted);
-            return Err(pending);
+            waiting.push_front(pending);
+            return Started::Nothing;
         }
         if ask.left_some_out {
             self.note_failure(Failure::ContextOverflow);
@@ -233,7 +236,16 @@ impl Run<'_> {
         self.committed += expected;
         self.tally.calls += 1;
         self.in_flight.push(self.call(pending, ask, expected));
-        Ok(true)
+        Started::Call
+    }
+
+    /// What a call may consume; nothing is counted where nothing is limited.
+    fn expected(&self, ask: &Ask) -> Usage {
+        if !self.budget.counts_tokens() {
+            return Usage::default();
+        }
+        let input = self.asker.count_tokens(&ask.request);
+        self.asker.model.spec().prices.usage(input, ask.request.max_output_tokens.into())
     }
 
     fn call(&self, pending: Pending, ask: Ask, expected: Usage) -> BoxFuture<'static, Ended> {
@@ -244,18 +256,12 @@ impl Run<'_> {
             failures: Arc::clone(&self.tally.failures),
         };
         let model = Arc::clone(&self.asker.model);
-        let timer = Timer {
-            begun: Instant::now(),
-            paces: Arc::clone(&self.paces),
-            model: model.spec().fingerprint,
-            task: pending.window.task,
-            documents: pending.window.members.len(),
-            counts: true,
-        };
+        let Window { task, members, .. } = &pending.window;
+        let watch = Stopwatch::start(&self.paces, model.spec().fingerprint, *task, members.len());
         Box::pin(async move {
             let Ask { request, reader, .. } = ask;
             let reply = model.chat(request, times).await;
-            timer.end(reply.as_ref().err().map(LlmError::failure));
+            watch.stop(reply.as_ref().err().map(LlmError::failure));
             match reply {
                 Ok(reply) => {
                     Ended { result: reader.read(&reply), usage: reply.usage, pending, expected }
@@ -273,7 +279,7 @@ impl Run<'_> {
         let short = self.time_is_short_at().filter(|_| may_go_on);
         let out_of_time = out_of_time(self.deadline.clone(), self.late);
         tokio::select! {
-            Some(ended) = self.in_flight.next() => Event::Reply(ended),
+            Some(ended) = self.in_flight.next() => Event::Reply(Box::new(ended)),
             () = out_of_time => Event::OutOfTime,
             () = tokio::time::sleep_until(short.unwrap_or_else(Instant::now)), if short.is_some() => {
                 Event::TimeIsShort
@@ -340,32 +346,6 @@ impl Run<'_> {
     fn publish(&self, ended: bool) {
         let snapshot = self.tally.snapshot(self.strategy.as_ref(), &self.known, ended);
         self.progress.send_replace(snapshot);
-    }
-}
-
-/// Notes what a call took when it ends, by being dropped at the latest.
-struct Timer {
-    begun: Instant,
-    paces: Arc<Paces>,
-    model: blake3::Hash,
-    task: Task,
-    documents: usize,
-    counts: bool,
-}
-
-impl Timer {
-    /// What failed at once doesn't tell how long an answer takes.
-    fn end(mut self, failure: Option<Failure>) {
-        self.counts = failure
-            .is_none_or(|failure| matches!(failure, Failure::Deadline | Failure::UpstreamTimeout));
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        if self.counts {
-            self.paces.note(self.model, self.task, self.documents, self.begun.elapsed());
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Evidence, Shape, Standing, Strategy, Window};
 use crate::domain::Ranking;
 use crate::prompt::Task;
 
-/// The sequential strategy of RankGPT (Sun et al., 2023), for comparison and
+/// The sequential strategy of `RankGPT` (Sun et al., 2023), for comparison and
 /// offline use: nothing reaches the top before the last window.
 pub(super) struct Sliding {
     /// Documents a call, 2 or more; each window moves up by half of it.
@@ -75,9 +75,10 @@ impl Strategy for Sliding {
     }
 
     fn shape(&self, candidates: usize) -> Shape {
-        let rounds = (0..).take_while(|&round| self.start(round, candidates).is_some()).count();
-        let calls = u32::try_from(rounds).unwrap_or(u32::MAX);
-        Shape { rounds: calls, calls, passages: rounds * self.window.min(candidates) }
+        let above_the_first = candidates.saturating_sub(self.window);
+        let windows = 1 + above_the_first.div_ceil(self.step());
+        let calls = u32::try_from(windows).unwrap_or(u32::MAX);
+        Shape { rounds: calls, calls, passages: windows * self.window.min(candidates) }
     }
 
     fn standing(&self, known: &Evidence) -> Standing {

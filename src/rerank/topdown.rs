@@ -49,7 +49,7 @@ impl TopDown {
             if known.rounds() == round {
                 return Step::Ask(vec![head.to_vec()]);
             }
-            let ordered = self.ordered(known, round, head);
+            let ordered = ordered(known, round, head);
             let pivot = ordered[self.pivot_place() - 1];
             let chunks = contiguous(below, self.window - 1);
             if known.rounds() == round + 1 {
@@ -67,27 +67,9 @@ impl TopDown {
             if winners.len() == before || winners.len() >= pool.len() {
                 return Step::Done;
             }
-            pool = self.strongest_first(known, &winners);
+            pool = strongest_first(known, &winners);
             round += 2;
         }
-    }
-
-    /// The head as its window ordered it; without a reply, by all that is
-    /// known.
-    fn ordered(&self, known: &Evidence, round: u32, head: &[usize]) -> Vec<usize> {
-        match known.of_round(round).next() {
-            Some((_, reply)) => {
-                let mut ordered = reply.ranked.clone();
-                ordered.extend(head.iter().copied().filter(|at| !reply.ranked.contains(at)));
-                ordered
-            }
-            None => self.strongest_first(known, head),
-        }
-    }
-
-    fn strongest_first(&self, known: &Evidence, members: &[usize]) -> Vec<usize> {
-        let order = Strengths::of(known).order();
-        order.into_iter().filter(|at| members.contains(at)).collect()
     }
 }
 
@@ -120,6 +102,24 @@ impl Strategy for TopDown {
     fn standing(&self, known: &Evidence) -> Standing {
         best_order(known, known.candidates())
     }
+}
+
+/// The head as its window ordered it; without a reply, by all that is
+/// known.
+fn ordered(known: &Evidence, round: u32, head: &[usize]) -> Vec<usize> {
+    match known.of_round(round).next() {
+        Some((_, reply)) => {
+            let mut ordered = reply.ranked.clone();
+            ordered.extend(head.iter().copied().filter(|at| !reply.ranked.contains(at)));
+            ordered
+        }
+        None => strongest_first(known, head),
+    }
+}
+
+fn strongest_first(known: &Evidence, members: &[usize]) -> Vec<usize> {
+    let order = Strengths::of(known).order();
+    order.into_iter().filter(|at| members.contains(at)).collect()
 }
 
 #[cfg(test)]
