@@ -77,11 +77,16 @@ impl Asker {
     /// apart: it seeds the labels, so that no label tells a document's rank.
     ///
     /// # Errors
-    /// [`Failure::ContextOverflow`] where not even one passage fits the model,
-    /// [`Failure::MalformedOutput`] where the template fails on these values.
+    /// [`Failure::ContextOverflow`] where not even one passage fits the model, or
+    /// not both of a pair, [`Failure::MalformedOutput`] where the template fails
+    /// on these values.
     pub(super) fn ask(&self, window: &Window, salt: u64) -> Result<Ask, Failure> {
         let reply_tokens = self.reply_tokens(window.wanted);
         let (members, passage_tokens) = self.fit(&window.members, reply_tokens)?;
+        let left_some_out = members.len() < window.members.len();
+        if left_some_out && self.prompt.task() == Task::Pairwise {
+            return Err(Failure::ContextOverflow);
+        }
         let labels = self.shuffled_labels(members.len(), salt);
         let messages = self.render(&members, &labels, passage_tokens, window.wanted)?;
         let mut by_label = vec![0; members.len()];
@@ -99,7 +104,6 @@ impl Asker {
         };
         let wanted = window.wanted.min(by_label.len());
         let reader = Reader { by_label, wanted, task: self.prompt.task() };
-        let left_some_out = members.len() < window.members.len();
         Ok(Ask { request, reader, left_some_out })
     }
 
@@ -128,7 +132,7 @@ impl Asker {
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX / 64);
         match self.prompt.task() {
             Task::Pointwise if self.model.spec().logprobs => 1,
-            Task::Pointwise => REPLY_HEADROOM,
+            Task::Pointwise | Task::Pairwise => REPLY_HEADROOM,
             Task::Graded => REPLY_HEADROOM + wanted * 20,
             _ => REPLY_HEADROOM + wanted * 6,
         }
@@ -193,6 +197,9 @@ impl Reader {
             Task::Pointwise => parse::parse_pointwise(reply).into_result().map(|(yes, repairs)| {
                 self.graded(&[(1, yes * f64::from(parse::GRADE_MAX))], repairs)
             }),
+            Task::Pairwise => parse::parse_pairwise(reply)
+                .into_result()
+                .map(|(better, repairs)| self.listwise(&[better], repairs)),
             _ => parse::parse_listwise(reply, shown, self.wanted)
                 .into_result()
                 .map(|(listing, repairs)| self.listwise(&listing.labels, repairs)),
@@ -381,6 +388,42 @@ mod tests {
         let read = ask.reader.read(&reply(content)).unwrap();
         let by_label = &ask.reader.by_label;
         assert_eq!(read.order.grades, [(by_label[0], 1.0), (by_label[1], 0.3)]);
+    }
+
+    #[test]
+    fn what_a_reply_leaves_out_is_unranked() {
+        let ask = asker(4, 5, 8000, "rerank-listwise@v1").ask(&all(4), 0).unwrap();
+        let read = ask.reader.read(&reply("[3] > [9] > [2]")).unwrap();
+        let by_label = &ask.reader.by_label;
+        assert_eq!(read.order.ranked, [by_label[2], by_label[1]]);
+        assert_eq!(read.order.unranked, [by_label[0], by_label[3]]);
+        assert_eq!(read.repairs, Repairs { missing: 2, duplicate: 0, unknown: 1 });
+    }
+
+    #[test]
+    fn the_better_of_two_stands_before_the_other() {
+        let asker = asker(9, 5, 8000, "rerank-pairwise@v1");
+        let pair = Window { members: vec![7, 2], wanted: 1 };
+        for salt in 0..8 {
+            let ask = asker.ask(&pair, salt).unwrap();
+            for (content, better) in [("{\"better\": 1}", 0), ("[2] is better.", 1)] {
+                let read = ask.reader.read(&reply(content)).unwrap();
+                let by_label = &ask.reader.by_label;
+                assert_eq!(read.order.ranked, [by_label[better]]);
+                assert_eq!(read.order.unranked, [by_label[1 - better]]);
+                assert_eq!(read.repairs, Repairs::default());
+            }
+        }
+    }
+
+    #[test]
+    fn a_pair_is_asked_about_as_a_whole_or_not_at_all() {
+        let pair = Window { members: vec![0, 1], wanted: 1 };
+        let failure =
+            |context| asker(2, 100, context, "rerank-pairwise@v1").ask(&pair, 0).map(|_| ()).err();
+        let room = (200..1000).map(|context| failure(context).is_none()).collect::<Vec<_>>();
+        assert!(room.is_sorted() && room.contains(&false) && room.contains(&true));
+        assert_eq!(failure(200), Some(Failure::ContextOverflow));
     }
 
     proptest! {
