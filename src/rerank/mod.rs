@@ -7,7 +7,7 @@
 
 mod evidence;
 mod graded;
-mod metrics;
+pub mod metrics;
 pub mod parse;
 mod pointwise;
 mod progress;
@@ -17,7 +17,6 @@ mod strategy;
 mod window;
 
 pub use evidence::{Answered, Evidence, PartialOrder};
-pub use metrics::REPAIRS_TOTAL;
 pub use progress::Progress;
 pub use run::{Job, run};
 pub use strategy::{Standing, Strategy, Window, strategy_for, task_of};

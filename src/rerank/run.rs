@@ -166,7 +166,6 @@ impl Run<'_> {
         match result {
             Ok(read) => {
                 self.tally.repairs += read.repairs;
-                self.job.asker.count_repairs(read.repairs);
                 self.known.note(pending.id, Answered::Usable(read.order));
                 None
             }

@@ -8,8 +8,9 @@ use rand_pcg::rand_core::SeedableRng;
 use serde_json::{Map, Value};
 
 use super::evidence::PartialOrder;
+use super::metrics::Replies;
+use super::parse::{self, Reading, Unusable};
 use super::strategy::Window;
-use super::{metrics, parse};
 use crate::domain::{Candidate, Failure, Query, Repairs};
 use crate::llm::{ChatModel, ChatReply, ChatRequest};
 use crate::prompt::{Messages, Passage, Prompt, PromptInput, Task};
@@ -55,9 +56,13 @@ pub(super) struct Ask {
 pub(super) struct Reader {
     /// The member behind each label; label 1 is the first entry.
     by_label: Vec<usize>,
+    /// The members in the order in which they were shown.
+    shown: Vec<usize>,
     /// How many labels the reply has to name.
     wanted: usize,
     task: Task,
+    /// What counts the replies as they are read.
+    replies: Replies,
 }
 
 /// A usable reply, read.
@@ -68,11 +73,6 @@ pub(super) struct Read {
 }
 
 impl Asker {
-    /// Counts what had to be mended in a reply.
-    pub(super) fn count_repairs(&self, repairs: Repairs) {
-        metrics::count_repairs(&self.prompt.id().to_string(), &self.model.spec().name, repairs);
-    }
-
     /// Builds the request for a window. `salt` tells the calls of one rerank
     /// apart: it seeds the labels, so that no label tells a document's rank.
     ///
@@ -102,8 +102,16 @@ impl Asker {
             // Upstreams take different widths; all take 31 bits.
             seed: Some(((self.seed ^ salt) >> 33).cast_signed()),
         };
-        let wanted = window.wanted.min(by_label.len());
-        let reader = Reader { by_label, wanted, task: self.prompt.task() };
+        let reader = Reader {
+            wanted: window.wanted.min(by_label.len()),
+            by_label,
+            shown: members,
+            task: self.prompt.task(),
+            replies: Replies {
+                prompt: self.prompt.id().to_string(),
+                model: self.model.spec().name.clone(),
+            },
+        };
         Ok(Ask { request, reader, left_some_out })
     }
 
@@ -187,24 +195,40 @@ impl Asker {
 }
 
 impl Reader {
-    /// Reads the reply. Total: a reply that gives no order has a failure.
+    /// Reads the reply and counts what became of it. Total: a reply that gives
+    /// no order has a failure.
     pub(super) fn read(&self, reply: &ChatReply) -> Result<Read, Failure> {
         let shown = self.by_label.len();
         let read = match self.task {
-            Task::Graded => parse::parse_graded(reply, shown, parse::GRADE_MAX)
-                .into_result()
+            Task::Graded => self
+                .counted(parse::parse_graded(reply, shown, parse::GRADE_MAX))
                 .map(|(grades, repairs)| self.graded(&grades, repairs)),
-            Task::Pointwise => parse::parse_pointwise(reply).into_result().map(|(yes, repairs)| {
+            Task::Pointwise => self.counted(parse::parse_pointwise(reply)).map(|(yes, repairs)| {
                 self.graded(&[(1, yes * f64::from(parse::GRADE_MAX))], repairs)
             }),
-            Task::Pairwise => parse::parse_pairwise(reply)
-                .into_result()
+            Task::Pairwise => self
+                .counted(parse::parse_pairwise(reply))
                 .map(|(better, repairs)| self.listwise(&[better], repairs)),
-            _ => parse::parse_listwise(reply, shown, self.wanted)
-                .into_result()
-                .map(|(listing, repairs)| self.listwise(&listing.labels, repairs)),
+            _ => self.counted(parse::parse_listwise(reply, shown, self.wanted)).map(
+                |(labels, repairs)| {
+                    let read = self.listwise(&labels, repairs);
+                    self.replies.count_identity(self.repeats_what_was_shown(&read.order.ranked));
+                    read
+                },
+            ),
         };
-        read.map_err(parse::Unusable::failure)
+        read.map_err(Unusable::failure)
+    }
+
+    fn counted<T>(&self, reading: Reading<T>) -> Result<(T, Repairs), Unusable> {
+        self.replies.count(&reading);
+        reading.into_result()
+    }
+
+    /// Refusals and echoes look like that, and so does a first stage that was
+    /// right. Labels are shuffled, so they say nothing here.
+    fn repeats_what_was_shown(&self, ranked: &[usize]) -> bool {
+        ranked.len() > 1 && self.shown.starts_with(ranked)
     }
 
     fn member(&self, label: usize) -> Option<usize> {
@@ -424,6 +448,16 @@ mod tests {
         let room = (200..1000).map(|context| failure(context).is_none()).collect::<Vec<_>>();
         assert!(room.is_sorted() && room.contains(&false) && room.contains(&true));
         assert_eq!(failure(200), Some(Failure::ContextOverflow));
+    }
+
+    #[test]
+    fn an_echo_is_the_order_of_the_passages_whatever_their_labels() {
+        let window = Window { members: vec![5, 0, 3, 1], wanted: 4 };
+        let ask = asker(6, 5, 8000, "rerank-listwise@v1").ask(&window, 1).unwrap();
+        let repeats = |ranked: &[usize]| ask.reader.repeats_what_was_shown(ranked);
+        assert!(repeats(&[5, 0, 3, 1]) && repeats(&[5, 0]));
+        assert!(!repeats(&[0, 5]) && !repeats(&[5]) && !repeats(&[5, 0, 3, 1, 2]));
+        assert!(!repeats(&ask.reader.by_label), "the order of the labels is another");
     }
 
     proptest! {

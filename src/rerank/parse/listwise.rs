@@ -11,21 +11,12 @@ use crate::llm::ChatReply;
 const KEYS: [&str; 8] =
     ["ranking", "rankings", "ranked", "order", "labels", "ids", "results", "result"];
 
-/// A read order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listing {
-    /// Labels best first, each once, each among those shown.
-    pub labels: Vec<usize>,
-    /// Whether this is the order in which they were shown: refusals and echoes
-    /// look like that, and so does a first stage that was right.
-    pub identity: bool,
-}
-
 /// Reads a reply to a prompt that showed labels 1 to `shown` and asked for the
-/// best `wanted` of them. More than `wanted` are kept; labels beyond `wanted`
-/// that are not given aren't missing.
+/// best `wanted` of them: labels best first, each once, each among those shown.
+/// More than `wanted` are kept; labels beyond `wanted` that are not given
+/// aren't missing.
 #[must_use]
-pub fn parse_listwise(reply: &ChatReply, shown: usize, wanted: usize) -> Reading<Listing> {
+pub fn parse_listwise(reply: &ChatReply, shown: usize, wanted: usize) -> Reading<Vec<usize>> {
     let answer = match Answer::of(reply) {
         Ok(answer) => answer,
         Err(why) => return unusable(why),
@@ -33,13 +24,7 @@ pub fn parse_listwise(reply: &ChatReply, shown: usize, wanted: usize) -> Reading
     let text: &str = &answer.text;
     let wanted = wanted.min(shown);
     let refusal = answer.is_refusal();
-    let read = |labels: &Labels| {
-        labels.read(wanted, labels.given.len(), || Listing {
-            identity: labels.given.len() > 1
-                && labels.given.iter().zip(1..).all(|(&label, place)| label == place),
-            labels: labels.given.clone(),
-        })
-    };
+    let read = |labels: &Labels| labels.read(wanted, labels.given.len(), || labels.given.clone());
     let of_json = |json: &Json| order(json).map(|entries| collect(shown, &entries));
 
     // JSON of the right shape is the answer, even one that says too little.

@@ -30,7 +30,7 @@ mod tests;
 use crate::domain::{Failure, Repairs};
 
 pub use graded::{GRADE_MAX, JUDGE_MAX, parse_graded};
-pub use listwise::{Listing, parse_listwise};
+pub use listwise::parse_listwise;
 pub use pairwise::parse_pairwise;
 pub use pointwise::parse_pointwise;
 pub use schema::output_format;
