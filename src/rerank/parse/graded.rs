@@ -13,7 +13,9 @@ pub const GRADE_MAX: u8 = 10;
 pub const JUDGE_MAX: u8 = 3;
 
 const KEYS: [&str; 5] = ["scores", "grades", "ratings", "results", "ranking"];
-const GRADE_KEYS: [&str; 5] = ["grade", "score", "relevance", "relevance_score", "rating"];
+/// What a grade may be called.
+pub(super) const GRADE_KEYS: [&str; 5] =
+    ["grade", "score", "relevance", "relevance_score", "rating"];
 
 /// One entry: what may be a label, and a grade if there is a readable one.
 type Entry = (Option<f64>, Option<f64>);

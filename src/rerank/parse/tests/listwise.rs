@@ -13,6 +13,8 @@ use super::*;
 #[test_case(r#"{"ranking": ["3", "[1]", " 2 "]}"# ; "strings")]
 #[test_case(r#"{"ranking": [3.0, 1.0, 2.0]}"# ; "floats")]
 #[test_case(r#"{"ranking": [{"id": 3, "grade": 9}, {"id": 1}, {"id": "2"}]}"# ; "objects")]
+#[test_case(r#"{"scores": [{"id": 3, "grade": 9}, {"id": 1, "grade": 9}, {"id": 2, "grade": 0}]}"# ; "falling_grades")]
+#[test_case(r#"[{"rank": 1, "id": 3}, {"rank": 2, "id": 1}, {"rank": 3, "id": 2}]"# ; "rising_ranks")]
 #[test_case(r#"{"result": {"ranking": [3, 1, 2]}}"# ; "nested")]
 #[test_case("[[3], [1], [2]]" ; "nested_lists")]
 #[test_case(r#"{"ranking": "[3] > [1] > [2]"}"# ; "text_in_json")]
@@ -123,6 +125,16 @@ fn two_labels_counted_from_zero_are_not_taken_for_others(content: &str) {
     r#"{"why": "[1] > [2] > [3]", "ranking": []}"#,
     Unusable::Malformed ; "empty_list_with_reasons")]
 #[test_case(r#"{"ranking": {"best": 3}}"#, Unusable::Malformed ; "wrong_schema")]
+#[test_case(
+    r#"{"scores": [{"id": 1, "grade": 2}, {"id": 2, "grade": 0}, {"id": 3, "grade": 9}]}"#,
+    Unusable::Malformed ; "grades_instead")]
+#[test_case(
+    r#"{"ranking": [{"id": 1, "rank": 3}, {"id": 2, "rank": 1}, {"id": 3, "rank": 2}]}"#,
+    Unusable::Malformed ; "ranks_by_label")]
+#[test_case(
+    r#"{"ranking": [{"id": 1, "score": 0.2}, {"id": 2, "score": 0.9}, {"id": 3"#,
+    Unusable::Malformed ; "cut_scores_by_label")]
+#[test_case(r#"{"better": 2}"#, Unusable::Malformed ; "choice_instead")]
 #[test_case(r#"{"error": "bad request 4 3 2 1"}"#, Unusable::Malformed ; "error_object")]
 #[test_case("Passage 2 is about tents.\nPassage 1 is about 3 boots.", Unusable::Malformed ; "sentences")]
 #[test_case("1. Tent\n2. Boots\n3. Stove\n4. Rope", Unusable::Malformed ; "numbered_titles")]
