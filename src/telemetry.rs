@@ -12,9 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::config::LogFormat;
-use crate::llm;
-use crate::rerank::REPAIRS_TOTAL;
-use crate::retrieve;
+use crate::{llm, rerank, retrieve};
 
 /// Ranked requests; labels `route`, `pipeline`, `status`, `reason`, `cache`.
 /// A request that was answered with an HTTP error has the status `error` and
@@ -144,12 +142,11 @@ fn install() -> Result<PrometheusHandle, MetricsError> {
             metrics::describe_counter!(name, meaning);
         }
     }
-    for (name, _, meaning) in retrieve::metrics::TABLE {
+    for (name, _, meaning) in rerank::metrics::TABLE.into_iter().chain(retrieve::metrics::TABLE) {
         metrics::describe_counter!(name, meaning);
     }
     let meaning = "Age of a collection's newest document by its updated_at";
     metrics::describe_gauge!(COLLECTION_NEWEST_AGE, metrics::Unit::Seconds, meaning);
-    metrics::describe_counter!(REPAIRS_TOTAL, "Mended faults of usable replies");
     metrics::counter!(PROMPT_RELOAD_FAILURES_TOTAL).absolute(0);
     Ok(handle)
 }

@@ -306,7 +306,6 @@ impl Run<'_> {
         match result {
             Ok(Read { order, repairs }) => {
                 self.tally.repairs += repairs;
-                self.asker.count_repairs(pending.window.task, repairs);
                 if let Some(memory) = &self.memory {
                     memory.keep(&self.asker, &pending.window, &order).await;
                 }

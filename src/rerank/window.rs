@@ -8,8 +8,9 @@ use rand_pcg::rand_core::SeedableRng;
 use serde_json::{Map, Value};
 
 use super::evidence::PartialOrder;
+use super::metrics::Replies;
+use super::parse::{self, Reading, Unusable};
 use super::strategy::Window;
-use super::{metrics, parse};
 use crate::domain::{Candidate, Failure, Query, Repairs};
 use crate::llm::{ChatModel, ChatReply, ChatRequest};
 use crate::prompt::{Messages, Passage, Prompt, PromptInput, Task};
@@ -93,9 +94,13 @@ pub(super) struct Ask {
 pub(super) struct Reader {
     /// The member behind each label; label 1 is the first entry.
     by_label: Vec<usize>,
+    /// The members in the order in which they were shown.
+    shown: Vec<usize>,
     /// How many labels the reply has to name.
     wanted: usize,
     task: Task,
+    /// What counts the replies as they are read.
+    replies: Replies,
 }
 
 /// A usable reply, read.
@@ -106,12 +111,6 @@ pub(super) struct Read {
 }
 
 impl Asker {
-    /// Counts what had to be mended in a reply.
-    pub(super) fn count_repairs(&self, task: Task, repairs: Repairs) {
-        let prompt = self.prompts.of(task).id().to_string();
-        metrics::count_repairs(&prompt, &self.model.spec().name, repairs);
-    }
-
     /// Tokens that a request takes to read, about.
     pub(super) fn count_tokens(&self, request: &ChatRequest) -> u64 {
         let texts = [&request.system, &request.user];
@@ -147,12 +146,17 @@ impl Asker {
     /// apart: it seeds the labels, so that no label tells a document's rank.
     ///
     /// # Errors
-    /// [`Failure::ContextOverflow`] where not even one passage fits the model,
-    /// [`Failure::MalformedOutput`] where the template fails on these values.
+    /// [`Failure::ContextOverflow`] where not even one passage fits the model, or
+    /// not both of a pair, [`Failure::MalformedOutput`] where the template fails
+    /// on these values.
     pub(super) fn ask(&self, window: &Window, salt: u64) -> Result<Ask, Failure> {
         let prompt = self.prompts.of(window.task);
         let reply_tokens = self.reply_tokens(window.task, window.wanted);
         let (members, passage_tokens) = self.fit(prompt, &window.members, reply_tokens)?;
+        let left_some_out = members.len() < window.members.len();
+        if left_some_out && window.task == Task::Pairwise {
+            return Err(Failure::ContextOverflow);
+        }
         let labels = self.shuffled_labels(members.len(), salt);
         let messages = self.render(prompt, &members, &labels, passage_tokens, window.wanted)?;
         let mut by_label = vec![0; members.len()];
@@ -168,9 +172,16 @@ impl Asker {
             // Upstreams take different widths; all take 31 bits.
             seed: Some(((self.seed ^ salt) >> 33).cast_signed()),
         };
-        let wanted = window.wanted.min(by_label.len());
-        let reader = Reader { by_label, wanted, task: window.task };
-        let left_some_out = members.len() < window.members.len();
+        let reader = Reader {
+            wanted: window.wanted.min(by_label.len()),
+            by_label,
+            shown: members,
+            task: window.task,
+            replies: Replies {
+                prompt: prompt.id().to_string(),
+                model: self.model.spec().name.clone(),
+            },
+        };
         Ok(Ask { request, reader, left_some_out })
     }
 
@@ -204,7 +215,7 @@ impl Asker {
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX / 64);
         match task {
             Task::Pointwise if self.model.spec().logprobs => 1,
-            Task::Pointwise => REPLY_HEADROOM,
+            Task::Pointwise | Task::Pairwise => REPLY_HEADROOM,
             Task::Graded => REPLY_HEADROOM + wanted * 20,
             _ => REPLY_HEADROOM + wanted * 6,
         }
@@ -273,21 +284,40 @@ pub fn canonical(context: &Map<String, Value>) -> String {
 }
 
 impl Reader {
-    /// Reads the reply. Total: a reply that gives no order has a failure.
+    /// Reads the reply and counts what became of it. Total: a reply that gives
+    /// no order has a failure.
     pub(super) fn read(&self, reply: &ChatReply) -> Result<Read, Failure> {
         let shown = self.by_label.len();
         let read = match self.task {
-            Task::Graded => parse::parse_graded(reply, shown, parse::GRADE_MAX)
-                .into_result()
+            Task::Graded => self
+                .counted(parse::parse_graded(reply, shown, parse::GRADE_MAX))
                 .map(|(grades, repairs)| self.graded(&grades, repairs)),
-            Task::Pointwise => parse::parse_pointwise(reply).into_result().map(|(yes, repairs)| {
+            Task::Pointwise => self.counted(parse::parse_pointwise(reply)).map(|(yes, repairs)| {
                 self.graded(&[(1, yes * f64::from(parse::GRADE_MAX))], repairs)
             }),
-            _ => parse::parse_listwise(reply, shown, self.wanted)
-                .into_result()
-                .map(|(listing, repairs)| self.listwise(&listing.labels, repairs)),
+            Task::Pairwise => self
+                .counted(parse::parse_pairwise(reply))
+                .map(|(better, repairs)| self.listwise(&[better], repairs)),
+            _ => self.counted(parse::parse_listwise(reply, shown, self.wanted)).map(
+                |(labels, repairs)| {
+                    let read = self.listwise(&labels, repairs);
+                    self.replies.count_identity(self.repeats_what_was_shown(&read.order.ranked));
+                    read
+                },
+            ),
         };
-        read.map_err(parse::Unusable::failure)
+        read.map_err(Unusable::failure)
+    }
+
+    fn counted<T>(&self, reading: Reading<T>) -> Result<(T, Repairs), Unusable> {
+        self.replies.count(&reading);
+        reading.into_result()
+    }
+
+    /// Refusals and echoes look like that, and so does a first stage that was
+    /// right. Labels are shuffled, so they say nothing here.
+    fn repeats_what_was_shown(&self, ranked: &[usize]) -> bool {
+        ranked.len() > 1 && self.shown.starts_with(ranked)
     }
 
     fn member(&self, label: usize) -> Option<usize> {

@@ -20,6 +20,7 @@ mod ranked;
 mod raw_upstream;
 mod real_server;
 mod reload;
+mod replies;
 mod rerank;
 mod search;
 mod server_engine;

@@ -27,7 +27,7 @@ impl Labels {
 
     /// Takes what may be a label. Whether it is one that was not given before.
     pub fn offer(&mut self, label: Option<f64>) -> bool {
-        let Some(label) = label.and_then(|label| self.known(label)) else {
+        let Some(label) = label.and_then(|label| shown_label(label, self.shown)) else {
             self.zeros += u32::from(label == Some(0.0));
             self.repairs.unknown = self.repairs.unknown.saturating_add(1);
             return false;
@@ -45,7 +45,7 @@ impl Labels {
     /// Counts an entry that says nothing usable: no repair if at least its label
     /// is one that was shown.
     pub fn pass_over(&mut self, label: Option<f64>) {
-        if label.and_then(|label| self.known(label)).is_none() {
+        if label.and_then(|label| shown_label(label, self.shown)).is_none() {
             self.offer(None);
         }
     }
@@ -53,7 +53,7 @@ impl Labels {
     /// Whether the labels are exactly those that a model gives when it counts
     /// from 0: each then means another document than its own.
     pub fn are_shifted(&self) -> bool {
-        self.shown >= 3
+        self.shown >= 2
             && self.zeros == 1
             && self.repairs == Repairs { unknown: 1, ..Repairs::default() }
             && self.given.len() == self.shown - 1
@@ -73,12 +73,13 @@ impl Labels {
         let missing = u32::try_from(wanted.saturating_sub(given)).unwrap_or(u32::MAX);
         Some(Reading::Usable { value: value(), repairs: Repairs { missing, ..self.repairs } })
     }
+}
 
-    fn known(&self, label: f64) -> Option<usize> {
-        let in_bounds = label >= 1.0 && label <= self.shown as f64 && label.fract() == 0.0;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in bounds")]
-        in_bounds.then_some(label as usize)
-    }
+/// The label that a number is, if it is one of 1 to `shown`.
+pub(super) fn shown_label(number: f64, shown: usize) -> Option<usize> {
+    let in_bounds = number >= 1.0 && number <= shown as f64 && number.fract() == 0.0;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in bounds")]
+    in_bounds.then_some(number as usize)
 }
 
 /// The label that a JSON value stands for: a number, a string such as `"3"` or

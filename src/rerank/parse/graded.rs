@@ -13,7 +13,9 @@ pub const GRADE_MAX: u8 = 10;
 pub const JUDGE_MAX: u8 = 3;
 
 const KEYS: [&str; 5] = ["scores", "grades", "ratings", "results", "ranking"];
-const GRADE_KEYS: [&str; 5] = ["grade", "score", "relevance", "relevance_score", "rating"];
+/// What a grade may be called.
+pub(super) const GRADE_KEYS: [&str; 5] =
+    ["grade", "score", "relevance", "relevance_score", "rating"];
 
 /// One entry: what may be a label, and a grade if there is a readable one.
 type Entry = (Option<f64>, Option<f64>);
@@ -182,13 +184,17 @@ fn bare_label(line: &str) -> Option<(f64, &str)> {
     rest.starts_with([' ', '\t']).then_some((label, rest))
 }
 
-/// The number that a text begins with, with an optional `/10`, and the rest.
+/// The number that a text begins with, with an optional `/10` or `out of 10`,
+/// and the rest.
 fn leading_grade(text: &str, max_grade: u8) -> Option<(f64, &str)> {
     let length = text.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
     let number = text[..length].trim_end_matches('.');
     let rest = &text[number.len()..];
     let grade = number.get(..number.len().min(20))?.parse().ok()?;
-    let Some(scale) = rest.trim_start().strip_prefix('/') else { return Some((grade, rest)) };
+    let after = rest.trim_start();
+    let Some(scale) = after.strip_prefix('/').or_else(|| after.strip_prefix("out of ")) else {
+        return Some((grade, rest));
+    };
     let scale = scale.trim_start();
     let length = scale.bytes().take_while(u8::is_ascii_digit).count();
     let same = label_text(&scale[..length]) == Some(f64::from(max_grade));

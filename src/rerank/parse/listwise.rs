@@ -3,6 +3,7 @@
 use super::Reading;
 use super::answer::Answer;
 use super::collect::{Labels, label_of, unusable};
+use super::graded::GRADE_KEYS;
 use super::json::{self, Json};
 use super::mentions::{bracketed, by_line, longest_chain};
 use crate::llm::ChatReply;
@@ -10,22 +11,15 @@ use crate::llm::ChatReply;
 /// What an order may be called.
 const KEYS: [&str; 8] =
     ["ranking", "rankings", "ranked", "order", "labels", "ids", "results", "result"];
-
-/// A read order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listing {
-    /// Labels best first, each once, each among those shown.
-    pub labels: Vec<usize>,
-    /// Whether this is the order in which they were shown: refusals and echoes
-    /// look like that, and so does a first stage that was right.
-    pub identity: bool,
-}
+/// What the place of an entry may be called.
+const RANK_KEYS: [&str; 3] = ["rank", "position", "place"];
 
 /// Reads a reply to a prompt that showed labels 1 to `shown` and asked for the
-/// best `wanted` of them. More than `wanted` are kept; labels beyond `wanted`
-/// that are not given aren't missing.
+/// best `wanted` of them: labels best first, each once, each among those shown.
+/// More than `wanted` are kept; labels beyond `wanted` that are not given
+/// aren't missing.
 #[must_use]
-pub fn parse_listwise(reply: &ChatReply, shown: usize, wanted: usize) -> Reading<Listing> {
+pub fn parse_listwise(reply: &ChatReply, shown: usize, wanted: usize) -> Reading<Vec<usize>> {
     let answer = match Answer::of(reply) {
         Ok(answer) => answer,
         Err(why) => return unusable(why),
@@ -33,13 +27,7 @@ pub fn parse_listwise(reply: &ChatReply, shown: usize, wanted: usize) -> Reading
     let text: &str = &answer.text;
     let wanted = wanted.min(shown);
     let refusal = answer.is_refusal();
-    let read = |labels: &Labels| {
-        labels.read(wanted, labels.given.len(), || Listing {
-            identity: labels.given.len() > 1
-                && labels.given.iter().zip(1..).all(|(&label, place)| label == place),
-            labels: labels.given.clone(),
-        })
-    };
+    let read = |labels: &Labels| labels.read(wanted, labels.given.len(), || labels.given.clone());
     let of_json = |json: &Json| order(json).map(|entries| collect(shown, &entries));
 
     // JSON of the right shape is the answer, even one that says too little.
@@ -53,7 +41,7 @@ pub fn parse_listwise(reply: &ChatReply, shown: usize, wanted: usize) -> Reading
     if let Some(labels) = stated {
         return read(&labels).unwrap_or_else(|| unusable(answer.why_unusable()));
     }
-    let salvaged: Vec<_> = json::salvaged(text, &KEYS).iter().map(label_of).collect();
+    let salvaged = entries(&json::salvaged(text, &KEYS));
     read(&collect(shown, &salvaged))
         .or_else(|| read(&chained(text, shown, wanted, refusal)))
         .or_else(|| read(&collect(shown, &by_line(text))).filter(|_| !refusal))
@@ -71,11 +59,10 @@ fn collect(shown: usize, entries: &[Option<f64>]) -> Labels {
 
 /// The entries of the order that a JSON value holds.
 fn order(json: &Json) -> Option<Vec<Option<f64>>> {
-    let of_list = |items: &[Json]| items.iter().map(label_of).collect();
     match json {
-        Json::List(items) => Some(of_list(items)),
+        Json::List(items) => Some(entries(items)),
         Json::Object(_) => match json.member(&KEYS) {
-            Some(Json::List(items)) => Some(of_list(items)),
+            Some(Json::List(items)) => Some(entries(items)),
             Some(Json::Text(text)) => {
                 let mentions = bracketed(text);
                 Some(if mentions.is_empty() {
@@ -85,13 +72,28 @@ fn order(json: &Json) -> Option<Vec<Option<f64>>> {
                 })
             }
             Some(inner @ Json::Object(_)) => match inner.member(&KEYS) {
-                Some(Json::List(items)) => Some(of_list(items)),
-                _ => inner.only_list().map(of_list),
+                Some(Json::List(items)) => Some(entries(items)),
+                _ => inner.only_list().map(entries),
             },
-            _ => json.only_list().map(of_list),
+            _ => json.only_list().map(entries),
         },
         _ => None,
     }
+}
+
+/// The labels of a list; none where its entries carry grades or ranks that say
+/// another order than the one in which they stand.
+fn entries(items: &[Json]) -> Vec<Option<f64>> {
+    let numbers = |keys: &[&str]| -> Vec<f64> {
+        let number = |item: &Json| match item.member(keys) {
+            Some(Json::Number(number)) => Some(*number),
+            _ => None,
+        };
+        items.iter().filter_map(number).collect()
+    };
+    let is_in_order = numbers(&GRADE_KEYS).is_sorted_by(|before, after| before >= after)
+        && numbers(&RANK_KEYS).is_sorted();
+    if is_in_order { items.iter().map(label_of).collect() } else { Vec::new() }
 }
 
 /// The longest chain of bracketed labels. A refusal may name labels too, so

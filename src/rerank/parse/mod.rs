@@ -5,9 +5,9 @@
 //! Attempts, in this order, after closed thoughts are stripped: the whole
 //! answer as JSON; JSON inside a fence; the first JSON object in prose that
 //! has the right shape; what can be saved of broken or cut JSON; bracketed
-//! labels `[3] > [1]`; a list with one label a line. Bare digits in prose are
-//! never labels. Full-width and other decimal digits count as digits,
-//! superscripts don't.
+//! labels `[3] > [1]`; a list with one label a line; for the better of two, a
+//! verdict in words. Bare digits in prose are never labels. Full-width and
+//! other decimal digits count as digits, superscripts don't.
 //!
 //! A reading is usable when it has at least half of what was asked for.
 //! Anything less is malformed, or refused, truncated or filtered where the
@@ -19,8 +19,10 @@ mod graded;
 mod json;
 mod listwise;
 mod mentions;
+mod pairwise;
 mod pointwise;
 mod schema;
+mod verdict;
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +30,8 @@ mod tests;
 use crate::domain::{Failure, Repairs};
 
 pub use graded::{GRADE_MAX, JUDGE_MAX, parse_graded};
-pub use listwise::{Listing, parse_listwise};
+pub use listwise::parse_listwise;
+pub use pairwise::parse_pairwise;
 pub use pointwise::parse_pointwise;
 pub use schema::output_format;
 

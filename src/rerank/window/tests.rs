@@ -50,6 +50,10 @@ impl ChatModel for Words {
     }
 }
 
+fn prompt_of(name: &str) -> Arc<Prompt> {
+    Registry::builtin().unwrap().get(&name.parse().unwrap()).unwrap()
+}
+
 fn asker(documents: usize, words: usize, context_tokens: usize, prompt: &str) -> Asker {
     let candidate = |index: usize| Candidate {
         document: Arc::new(Document {
@@ -64,10 +68,7 @@ fn asker(documents: usize, words: usize, context_tokens: usize, prompt: &str) ->
     Asker {
         query: Query::new("a tent").unwrap(),
         candidates: (0..documents).map(candidate).collect(),
-        prompts: Prompts::new(
-            Registry::builtin().unwrap().get(&prompt.parse().unwrap()).unwrap(),
-            Vec::new(),
-        ),
+        prompts: Prompts::new(prompt_of(prompt), Vec::new()),
         model: Words::with_context(context_tokens),
         context: Map::new(),
         max_passage_tokens: None,
@@ -161,6 +162,53 @@ fn grades_come_back_in_zero_to_one() {
     assert_eq!(read.order.grades, [(by_label[0], 1.0), (by_label[1], 0.3)]);
 }
 
+#[test]
+fn what_a_reply_leaves_out_is_unranked() {
+    let ask = ask_all(&asker(4, 5, 8000, "rerank-listwise@v1"), 4).unwrap();
+    let read = ask.reader.read(&reply("[3] > [9] > [2]")).unwrap();
+    let by_label = &ask.reader.by_label;
+    assert_eq!(read.order.ranked, [by_label[2], by_label[1]]);
+    assert_eq!(read.order.unranked, [by_label[0], by_label[3]]);
+    assert_eq!(read.repairs, Repairs { missing: 2, duplicate: 0, unknown: 1 });
+}
+
+#[test]
+fn the_better_of_two_stands_before_the_other() {
+    let asker = asker(9, 5, 8000, "rerank-pairwise@v1");
+    let pair = Window::new(Task::Pairwise, vec![7, 2], 1);
+    for salt in 0..8 {
+        let ask = asker.ask(&pair, salt).unwrap();
+        for (content, better) in [("{\"better\": 1}", 0), ("[2] is better.", 1)] {
+            let read = ask.reader.read(&reply(content)).unwrap();
+            let by_label = &ask.reader.by_label;
+            assert_eq!(read.order.ranked, [by_label[better]]);
+            assert_eq!(read.order.unranked, [by_label[1 - better]]);
+            assert_eq!(read.repairs, Repairs::default());
+        }
+    }
+}
+
+#[test]
+fn a_pair_is_asked_about_as_a_whole_or_not_at_all() {
+    let pair = Window::new(Task::Pairwise, vec![0, 1], 1);
+    let asked: Vec<_> = (200..1000)
+        .map(|context| asker(2, 100, context, "rerank-pairwise@v1").ask(&pair, 0))
+        .map(|ask| ask.map(|ask| shown(&ask, 2).len()))
+        .collect();
+    assert!(asked.iter().all(|ask| matches!(ask, Ok(2) | Err(Failure::ContextOverflow))));
+    assert!(asked.first().is_some_and(Result::is_err) && asked.last() == Some(&Ok(2)));
+}
+
+#[test]
+fn an_echo_is_the_order_of_the_passages_whatever_their_labels() {
+    let window = Window::new(Task::Listwise, vec![5, 0, 3, 1], 4);
+    let ask = asker(6, 5, 8000, "rerank-listwise@v1").ask(&window, 1).unwrap();
+    let repeats = |ranked: &[usize]| ask.reader.repeats_what_was_shown(ranked);
+    assert!(repeats(&[5, 0, 3, 1]) && repeats(&[5, 0]));
+    assert!(!repeats(&[0, 5]) && !repeats(&[5]) && !repeats(&[5, 0, 3, 1, 2]));
+    assert!(!repeats(&ask.reader.by_label), "the order of the labels is another");
+}
+
 /// Every strategy with a prompt for it.
 const STRATEGIES: [(StrategyName, &str); 8] = [
     (StrategyName::Single, "rerank-listwise@v1"),
@@ -170,7 +218,7 @@ const STRATEGIES: [(StrategyName, &str); 8] = [
     (StrategyName::Topdown, "rerank-listwise@v1"),
     (StrategyName::Graded, "rerank-graded@v1"),
     (StrategyName::Pointwise, "rerank-pointwise@v1"),
-    (StrategyName::Pairwise, "rerank-listwise@v1"),
+    (StrategyName::Pairwise, "rerank-pairwise@v1"),
 ];
 
 fn distinct(order: &[usize]) -> BTreeSet<usize> {
@@ -192,7 +240,8 @@ proptest! {
             let terms = Terms { window, top_n, max_calls: None, seed };
             let arrangement = Arrangement::of(name, documents, &terms, |_| true).unwrap();
             let strategy = arrangement.strategy(&terms);
-            let asker = asker(documents, 3, 100_000, prompt);
+            let mut asker = asker(documents, 3, 100_000, prompt);
+            asker.prompts = Prompts::new(prompt_of(prompt), vec![prompt_of("rerank-listwise@v1")]);
             let mut replies = contents.iter().cycle();
             let (standing, _) = run_with(strategy.as_ref(), documents, |window| {
                 let ask = asker.ask(window, 0).unwrap();

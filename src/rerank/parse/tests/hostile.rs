@@ -8,11 +8,11 @@ use super::*;
 /// Every way of reading one text: none panics, and none gives what can't be.
 fn check_all(content: &str, finish: FinishReason, shown: usize, wanted: usize) {
     let given = ending(content, finish);
-    if let Ok((listing, _)) = parse_listwise(&given, shown, wanted).into_result() {
-        let mut labels = listing.labels.clone();
+    if let Ok((order, _)) = parse_listwise(&given, shown, wanted).into_result() {
+        let mut labels = order.clone();
         labels.sort_unstable();
         labels.dedup();
-        assert_eq!(labels.len(), listing.labels.len(), "a label twice in {content:?}");
+        assert_eq!(labels.len(), order.len(), "a label twice in {content:?}");
         assert!(labels.iter().all(|label| (1..=shown).contains(label)), "{content:?}");
         assert!(labels.len() * 2 >= wanted.min(shown), "too few from {content:?}");
     }
@@ -24,8 +24,15 @@ fn check_all(content: &str, finish: FinishReason, shown: usize, wanted: usize) {
         assert!(labels.iter().all(|label| (1..=shown).contains(label)), "{content:?}");
         assert!(grades.iter().all(|(_, grade)| (0.0..=10.0).contains(grade)), "{content:?}");
     }
+    if let Ok((grades, _)) = parse_graded(&given, shown, JUDGE_MAX).into_result() {
+        assert!(grades.iter().all(|(_, grade)| (0.0..=3.0).contains(grade)), "{content:?}");
+    }
     if let Ok((probability, _)) = parse_pointwise(&given).into_result() {
         assert!((0.0..=1.0).contains(&probability), "{content:?}");
+    }
+    if let Ok((better, mended)) = parse_pairwise(&given).into_result() {
+        assert!((1..=2).contains(&better), "{content:?}");
+        assert!(mended.is_none(), "{content:?}");
     }
 }
 
@@ -45,6 +52,12 @@ fn check_all(content: &str, finish: FinishReason, shown: usize, wanted: usize) {
 #[test_case("{\"id\":1,\"grade\":1}," ; "entries")]
 #[test_case("9" ; "digits")]
 #[test_case("[   " ; "blanks")]
+#[test_case("passage " ; "names")]
+#[test_case("[2] > " ; "chain")]
+#[test_case("better: " ; "verdicts")]
+#[test_case("{\"better\":" ; "nested_choices")]
+#[test_case("<|" ; "markup")]
+#[test_case("²" ; "superscripts")]
 fn length_and_depth_do_no_harm(piece: &str) {
     let mut content = piece.repeat(100_000);
     check_all(&content, FinishReason::Stop, 20, 20);
@@ -75,6 +88,7 @@ fn likely() -> impl Strategy<Value = String> {
         ":",
         "\"id\"",
         "\"grade\"",
+        "\"better\"",
         ",",
         "1",
         "2",
@@ -97,6 +111,13 @@ fn likely() -> impl Strategy<Value = String> {
         "Yes",
         "No",
         "I cannot ",
+        "is better ",
+        "than ",
+        "not ",
+        "or ",
+        "Answer: ",
+        "<|",
+        "|>",
         "null",
         "NaN",
         "\"",
@@ -114,8 +135,15 @@ fn likely() -> impl Strategy<Value = String> {
         .prop_map(|pieces| pieces.concat())
 }
 
+/// At least 10,000 cases; more where `PROPTEST_CASES` says so, as for the other
+/// properties.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases.max(10_000), ..default }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
+    #![proptest_config(config())]
 
     #[test]
     fn any_text_gives_only_labels_that_were_shown(
@@ -127,7 +155,9 @@ proptest! {
         let finish = if cut { FinishReason::Length } else { FinishReason::Stop };
         check_all(&content, finish, shown, wanted);
     }
+}
 
+proptest! {
     #[test]
     fn a_valid_order_reads_back(order in Just((1..=20).collect::<Vec<usize>>()).prop_shuffle()) {
         let json = serde_json::json!({"ranking": order}).to_string();
@@ -136,8 +166,34 @@ proptest! {
             order.iter().zip(1..).map(|(l, i)| format!("{i}. Passage {l}")).collect();
         let list = list.join("\n");
         for content in [json, chain, list] {
-            let (listing, mended) = parse_listwise(&reply(&content), 20, 20).into_result().unwrap();
-            prop_assert_eq!((&listing.labels, mended), (&order, Repairs::default()), "{}", content);
+            let (labels, mended) = parse_listwise(&reply(&content), 20, 20).into_result().unwrap();
+            prop_assert_eq!((&labels, mended), (&order, Repairs::default()), "{}", content);
         }
+    }
+
+    #[test]
+    fn valid_grades_read_back(tenths in prop::collection::vec(0..=100_u32, 1..20)) {
+        let grades: Vec<_> = (1..).zip(tenths.iter().map(|&g| f64::from(g) / 10.0)).collect();
+        let entries: Vec<_> =
+            grades.iter().map(|(l, g)| serde_json::json!({"id": l, "grade": g})).collect();
+        let json = serde_json::json!({"scores": entries}).to_string();
+        let prose = format!("Of the {} passages in 2024:\n```json\n{json}\n```\n", grades.len());
+        let lines: Vec<_> = grades.iter().map(|(l, g)| format!("[{l}]: {g}/10")).collect();
+        for content in [json, prose, lines.join("\n")] {
+            let (read, mended) =
+                parse_graded(&reply(&content), grades.len(), GRADE_MAX).into_result().unwrap();
+            prop_assert_eq!((&read, mended), (&grades, Repairs::default()), "{}", content);
+        }
+    }
+
+    #[test]
+    fn a_choice_reads_back_whatever_stands_around_it(
+        better in 1_usize..=2,
+        before in "[a-z ,.\\[\\]0-9]{0,40}",
+        after in "[a-z ,.\\[\\]0-9]{0,40}",
+    ) {
+        let content = format!("{before}{{\"better\": {better}}}{after}");
+        let read = parse_pairwise(&reply(&content)).into_result();
+        prop_assert_eq!(read, Ok((better, Repairs::default())), "{}", content);
     }
 }

@@ -13,6 +13,8 @@ use super::*;
 #[test_case(r#"{"ranking": ["3", "[1]", " 2 "]}"# ; "strings")]
 #[test_case(r#"{"ranking": [3.0, 1.0, 2.0]}"# ; "floats")]
 #[test_case(r#"{"ranking": [{"id": 3, "grade": 9}, {"id": 1}, {"id": "2"}]}"# ; "objects")]
+#[test_case(r#"{"scores": [{"id": 3, "grade": 9}, {"id": 1, "grade": 9}, {"id": 2, "grade": 0}]}"# ; "falling_grades")]
+#[test_case(r#"[{"rank": 1, "id": 3}, {"rank": 2, "id": 1}, {"rank": 3, "id": 2}]"# ; "rising_ranks")]
 #[test_case(r#"{"result": {"ranking": [3, 1, 2]}}"# ; "nested")]
 #[test_case("[[3], [1], [2]]" ; "nested_lists")]
 #[test_case(r#"{"ranking": "[3] > [1] > [2]"}"# ; "text_in_json")]
@@ -55,9 +57,15 @@ use super::*;
 #[test_case("I'm sorry for the wait. {\"ranking\": [3, 1, 2]}" ; "apology_then_answer")]
 #[test_case("I cannot be sure, but: [3] > [1] > [2]" ; "hedged_answer")]
 #[test_case("<|channel|>final<|message|>{\"ranking\": [3, 1, 2]}" ; "other_markup")]
+#[test_case("[1] > [2] > [3] at first sight. {\"ranking\": [3, 1, 2]}" ; "json_before_a_chain")]
+#[test_case(
+    "Draft: {\"ranking\": [1, 2, 3]}\n```json\n{\"ranking\": [3, 1, 2]}\n```" ; "fence_before_json_in_prose")]
+#[test_case("1. Passage 1\n2. Passage 2\n3. Passage 3\n\n[3] > [1] > [2]" ; "chain_before_a_list")]
+#[test_case(
+    "<tool_call>{\"name\": \"rank\", \"arguments\": {\"ranking\": [3, 1, 2]}}</tool_call>" ; "tool_call_as_text")]
 fn reads_an_order(content: &str) {
-    let (listing, mended) = parse_listwise(&reply(content), 3, 3).into_result().unwrap();
-    assert_eq!(listing, Listing { labels: vec![3, 1, 2], identity: false });
+    let (labels, mended) = parse_listwise(&reply(content), 3, 3).into_result().unwrap();
+    assert_eq!(labels, [3, 1, 2]);
     assert_eq!(mended, Repairs::default());
 }
 
@@ -75,11 +83,35 @@ fn reads_an_order(content: &str) {
 #[test_case("[9223372036854775808] > [3] > [2]", &[3, 2], repairs(2, 0, 1) ; "huge")]
 #[test_case("Doc: 3\nDoc: 0\nDoc: 1", &[3, 1], repairs(2, 0, 1) ; "document_zero")]
 #[test_case("[4] > [4] > [9] > [2] > [1]", &[4, 2, 1], repairs(1, 1, 1) ; "all_wrong_at_once")]
+#[test_case(r#"{"ranking": [0, 5, 4, 1]}"#, &[4, 1], repairs(2, 0, 2) ; "just_outside_of_both_bounds")]
+#[test_case("1. Passage 3\n2. Passage 0\n3. Passage 1", &[3, 1], repairs(2, 0, 1) ; "passage_zero")]
 fn mends_an_order(content: &str, labels: &[usize], mended: Repairs) {
     let reading = parse_listwise(&reply(content), 4, 4);
     assert_eq!(reading.outcome(), "repaired");
-    let (listing, counted) = reading.into_result().unwrap();
-    assert_eq!((listing.labels.as_slice(), counted), (labels, mended));
+    let (read, counted) = reading.into_result().unwrap();
+    assert_eq!((read.as_slice(), counted), (labels, mended));
+}
+
+/// Digits that are no labels and would be labels that were shown.
+#[test_case(
+    "Here are the 5 passages ranked for 2024: [3] > [4] > [1] > [2] > [5]",
+    &[3, 4, 1, 2, 5] ; "how_many_and_a_year")]
+#[test_case("1. [3]\n2. [1]\n3. [2]\n4. [5]\n5. [4]", &[3, 1, 2, 5, 4] ; "numbering")]
+#[test_case("1) Passage 3\n2) Passage 1\n3) Passage 2\n4) Passage 5\n5) Passage 4", &[3, 1, 2, 5, 4] ; "numbered_names")]
+#[test_case("1. [3] 2-person tent, 4 kg\n2. [1] Rope, 5 m\n3. [2] Size 4", &[3, 1, 2] ; "titles")]
+#[test_case("[3] > [11] > [2] > [1]", &[3, 2, 1] ; "eleven")]
+#[test_case("Top 2 of 5: [3] > [1] > [4]", &[3, 1, 4] ; "top_two")]
+fn digits_around_an_order_are_no_labels(content: &str, labels: &[usize]) {
+    let (read, _) = parse_listwise(&reply(content), 5, 5).into_result().unwrap();
+    assert_eq!(read, labels);
+}
+
+#[test_case(r#"{"ranking": [0, 1]}"# ; "json")]
+#[test_case(r#"{"ranking": [1, 0]}"# ; "json_backwards")]
+#[test_case("[0] > [1]" ; "chain")]
+#[test_case("Doc: 1\nDoc: 0" ; "list")]
+fn two_labels_counted_from_zero_are_not_taken_for_others(content: &str) {
+    assert_eq!(parse_listwise(&reply(content), 2, 2), Reading::Unusable(Unusable::Malformed));
 }
 
 #[test_case("", Unusable::Malformed ; "nothing")]
@@ -93,6 +125,16 @@ fn mends_an_order(content: &str, labels: &[usize], mended: Repairs) {
     r#"{"why": "[1] > [2] > [3]", "ranking": []}"#,
     Unusable::Malformed ; "empty_list_with_reasons")]
 #[test_case(r#"{"ranking": {"best": 3}}"#, Unusable::Malformed ; "wrong_schema")]
+#[test_case(
+    r#"{"scores": [{"id": 1, "grade": 2}, {"id": 2, "grade": 0}, {"id": 3, "grade": 9}]}"#,
+    Unusable::Malformed ; "grades_instead")]
+#[test_case(
+    r#"{"ranking": [{"id": 1, "rank": 3}, {"id": 2, "rank": 1}, {"id": 3, "rank": 2}]}"#,
+    Unusable::Malformed ; "ranks_by_label")]
+#[test_case(
+    r#"{"ranking": [{"id": 1, "score": 0.2}, {"id": 2, "score": 0.9}, {"id": 3"#,
+    Unusable::Malformed ; "cut_scores_by_label")]
+#[test_case(r#"{"better": 2}"#, Unusable::Malformed ; "choice_instead")]
 #[test_case(r#"{"error": "bad request 4 3 2 1"}"#, Unusable::Malformed ; "error_object")]
 #[test_case("Passage 2 is about tents.\nPassage 1 is about 3 boots.", Unusable::Malformed ; "sentences")]
 #[test_case("1. Tent\n2. Boots\n3. Stove\n4. Rope", Unusable::Malformed ; "numbered_titles")]
@@ -117,8 +159,8 @@ fn the_end_of_the_reply_counts() {
     assert_eq!(length(r#"{"ranking": [3"#), Reading::Unusable(Unusable::Truncated));
     // The 1 may have been 12.
     assert_eq!(length(r#"{"ranking": [3, 1"#), Reading::Unusable(Unusable::Truncated));
-    let (listing, mended) = length(r#"{"ranking": [3, 1, 2"#).into_result().unwrap();
-    assert_eq!((listing.labels, mended), (vec![3, 1], repairs(2, 0, 0)));
+    let cut = length(r#"{"ranking": [3, 1, 2"#).into_result();
+    assert_eq!(cut, Ok((vec![3, 1], repairs(2, 0, 0))));
     assert_eq!(length(r#"{"ranking": [3, 1, 2, 4]}"#).outcome(), "ok");
     assert_eq!(length("[3] > [1] > [").outcome(), "repaired");
 
@@ -132,25 +174,32 @@ fn the_end_of_the_reply_counts() {
 
 #[test]
 fn what_was_not_asked_for_is_not_missing() {
-    let read = |content: &str| parse_listwise(&reply(content), 20, 2).into_result().unwrap();
-    let (listing, mended) = read(r#"{"ranking": [7, 3]}"#);
-    assert_eq!((listing.labels, mended), (vec![7, 3], Repairs::default()));
-    let (listing, mended) = read("[7] > [3] > [9]");
-    assert_eq!((listing.labels, mended), (vec![7, 3, 9], Repairs::default()));
-    let (listing, mended) = read(r#"{"ranking": [7]}"#);
-    assert_eq!((listing.labels, mended), (vec![7], repairs(1, 0, 0)));
+    let read = |content: &str| parse_listwise(&reply(content), 20, 2).into_result();
+    assert_eq!(read(r#"{"ranking": [7, 3]}"#), Ok((vec![7, 3], Repairs::default())));
+    assert_eq!(read("[7] > [3] > [9]"), Ok((vec![7, 3, 9], Repairs::default())));
+    assert_eq!(read(r#"{"ranking": [7]}"#), Ok((vec![7], repairs(1, 0, 0))));
     let best = parse_listwise(&reply("The best one is [4]."), 20, 1).into_result().unwrap();
-    assert_eq!(best.0.labels, [4]);
+    assert_eq!(best.0, [4]);
     // More wanted than shown can't be missing.
     assert_eq!(parse_listwise(&reply("[2] > [1]"), 2, 10).outcome(), "ok");
     assert_eq!(parse_listwise(&reply("[1]"), 0, 0), Reading::Unusable(Unusable::Malformed));
 }
 
 #[test]
-fn an_echo_of_the_shown_order_is_flagged() {
-    let identity =
-        |content: &str| parse_listwise(&reply(content), 3, 3).into_result().unwrap().0.identity;
-    assert!(identity("[1] > [2] > [3]"));
-    assert!(identity("{\"ranking\": [1, 2]}"));
-    assert!(!identity("[1] > [3] > [2]"));
+fn less_than_half_is_no_order() {
+    let read = |content: &str| parse_listwise(&reply(content), 5, 5).into_result();
+    assert_eq!(read(r#"{"ranking": [4, 2, 5]}"#), Ok((vec![4, 2, 5], repairs(2, 0, 0))));
+    assert_eq!(read(r#"{"ranking": [4, 2]}"#), Err(Unusable::Malformed));
+    // What comes twice or was never shown fills no gap.
+    assert_eq!(read(r#"{"ranking": [4, 2, 2, 4, 9, 7]}"#), Err(Unusable::Malformed));
+}
+
+#[test_case("{\"ranking\": [2, 1]}", FinishReason::Stop, "ok")]
+#[test_case("{\"ranking\": [2]}", FinishReason::Stop, "repaired")]
+#[test_case("{}", FinishReason::Stop, "malformed_output")]
+#[test_case("I cannot rank these 2 passages", FinishReason::Stop, "refused")]
+#[test_case("{\"ranking\": [", FinishReason::Length, "truncated")]
+#[test_case("{\"ranking\": [2, 1]}", FinishReason::ContentFilter, "filtered")]
+fn a_reply_has_one_of_six_outcomes(content: &str, finish: FinishReason, outcome: &str) {
+    assert_eq!(parse_listwise(&ending(content, finish), 2, 2).outcome(), outcome);
 }

@@ -4,6 +4,7 @@
 mod graded;
 mod hostile;
 mod listwise;
+mod pairwise;
 mod pointwise;
 
 use super::*;

@@ -70,6 +70,15 @@ fn takes_no_word_out_of_a_sentence(content: &str, why: Unusable) {
 }
 
 #[test]
+fn filters_and_refusals_hold_the_word_back() {
+    let sure = vec![token("Yes", 0.9), token("No", 0.1)];
+    let filtered = ChatReply { first_token: sure, ..ending("Yes", FinishReason::ContentFilter) };
+    assert_eq!(parse_pointwise(&filtered), Reading::Unusable(Unusable::Filtered));
+    let refused = ChatReply { refusal: Some("No.".into()), ..reply("Yes") };
+    assert_eq!(parse_pointwise(&refused), Reading::Unusable(Unusable::Refused));
+}
+
+#[test]
 fn probabilities_that_are_none_do_no_harm() {
     let odd = |logprobs: &[f64]| {
         let first_token = logprobs
