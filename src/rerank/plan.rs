@@ -49,8 +49,14 @@ pub const LADDER: [Arrangement; 7] = [
 /// [`Failure::Deadline`] where the time has no room for a single call,
 /// [`Failure::BudgetExhausted`] where something else hasn't.
 pub fn plan(candidates: usize, terms: &Terms, means: &Means) -> Result<Arrangement, Failure> {
+    // Where everything fits one window, a partition of it is the same window in
+    // a worse order.
+    let idle = |arrangement: &Arrangement| {
+        *arrangement == Arrangement::Blocks { replicas: 1 } && candidates <= terms.window
+    };
     let in_time: Vec<(Arrangement, Shape)> = LADDER
         .into_iter()
+        .filter(|arrangement| !idle(arrangement))
         .map(|arrangement| (arrangement, arrangement.strategy(terms).shape(candidates)))
         .filter(|(_, shape)| means.takes(shape) <= means.time)
         .collect();

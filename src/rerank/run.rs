@@ -373,3 +373,6 @@ async fn out_of_time(mut deadline: watch::Receiver<Deadline>, late: Duration) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,8 @@ impl Received {
             Task::Listwise
         } else if user.contains("{\"scores\"") {
             Task::Graded
+        } else if user.contains("{\"better\"") {
+            Task::Pairwise
         } else if user.contains("Yes or No") {
             Task::Pointwise
         } else {
@@ -71,6 +73,7 @@ pub enum Task {
     Listwise,
     Graded,
     Pointwise,
+    Pairwise,
     Other,
 }
 
@@ -262,6 +265,13 @@ impl FakeLlm {
         Self::start(move |_, request| competent(request, &score)).await
     }
 
+    /// What [`Self::competent`] answers, for scripts that do so at times.
+    pub fn script(
+        score: impl Fn(&str) -> f64 + Send + Sync + 'static,
+    ) -> impl Fn(&Received) -> Reply + Send + Sync + 'static {
+        move |request| competent(request, &score)
+    }
+
     /// Answers differently from now on.
     pub fn set(&self, script: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) {
         *self.stage.script.lock().unwrap() = Arc::new(script);
@@ -434,6 +444,10 @@ fn competent(request: &Received, score: &dyn Fn(&str) -> f64) -> Reply {
                 .map(|(label, text)| json!({ "id": label, "grade": grade(text) }))
                 .collect();
             json!({ "scores": scores }).to_string()
+        }
+        Task::Pairwise => {
+            let better = passages.iter().max_by(|(_, a), (_, b)| score(a).total_cmp(&score(b)));
+            json!({ "better": better.map(|(label, _)| label) }).to_string()
         }
         Task::Pointwise => return pointwise(score(&document(request.user()))),
         Task::Other => "I don't know what to do.".to_owned(),

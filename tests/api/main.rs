@@ -24,3 +24,4 @@ mod replies;
 mod rerank;
 mod search;
 mod server_engine;
+mod strategies;
