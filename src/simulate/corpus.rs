@@ -3,6 +3,8 @@
 mod files;
 mod passages;
 mod queries;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::collections::HashMap;

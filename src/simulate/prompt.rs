@@ -2,6 +2,8 @@
 //!
 //! Nothing of a prompt's wording is relied on but that passages begin with
 //! `[n]` at the start of a line, alone or behind one word that all of them have.
+//! Where there is such a word, the next line that begins with it ends the last
+//! passage; else that goes on to the end of the prompt.
 
 use std::ops::Range;
 
@@ -42,7 +44,7 @@ impl Prompt {
     }
 
     /// The labels and what stands under them, in the order in which they are
-    /// shown. The last one ends with the prompt.
+    /// shown.
     pub fn passages(&self) -> impl Iterator<Item = (u64, &str)> {
         self.labelled.iter().map(|it| (it.label, &self.text[it.text.clone()]))
     }
@@ -75,12 +77,21 @@ fn labelled(text: &str) -> Vec<Labelled> {
     let marks: Vec<&Mark> = marks.iter().filter(|mark| mark.word == usual).collect();
     let mut labelled: Vec<Labelled> = Vec::new();
     for (at, mark) in marks.iter().enumerate() {
-        let end = marks.get(at + 1).map_or(text.len(), |next| next.line);
+        let end = marks.get(at + 1).map_or_else(|| end_of(text, mark), |next| next.line);
         if labelled.iter().all(|it| it.label != mark.label) {
             labelled.push(Labelled { label: mark.label, text: mark.text..end });
         }
     }
     labelled
+}
+
+/// Where the last passage ends.
+fn end_of(text: &str, last: &Mark) -> usize {
+    let mut after = lines(&text[last.text..]).skip(1);
+    let ended = after.find(|(_, line)| {
+        !last.word.is_empty() && line.split_whitespace().next() == Some(last.word)
+    });
+    ended.map_or(text.len(), |(at, _)| last.text + at)
 }
 
 /// The lines of a text and where they begin.
@@ -123,7 +134,7 @@ mod tests {
     }
 
     #[test_case("[1] a\n[2] b", &[(1, "a"), (2, "b")] ; "bare")]
-    #[test_case("x7 [2] a\nmore\n\nx7 [1] b\nx7 end", &[(2, "a\nmore"), (1, "b\nx7 end")]
+    #[test_case("x7 [2] a\nmore\n\nx7 [1] b\nx7y\n x7 end\nAnswer", &[(2, "a\nmore"), (1, "b\nx7y")]
         ; "behind a word")]
     #[test_case("x7 [1] a\nSee [9] there\nx7 [2] b\n[4] c", &[(1, "a\nSee [9] there"), (2, "b\n[4] c")]
         ; "what looks like one")]
@@ -145,6 +156,9 @@ mod tests {
         assert_eq!(prompt.instructions()[0], "Rank.\nQuery: a\n[1]");
         assert_eq!(prompt.instructions()[1], " c\nJSON only");
         assert_eq!(prompt.first_passage(), 18);
+        let prompt = Prompt::new(["x [1] b\nx [2] c\nx end\nJSON only"]);
+        assert_eq!(prompt.instructions()[1], " c\nx end\nJSON only");
+        assert_eq!(prompt.passages().last(), Some((2, " c\n")));
         let prompt = Prompt::new(["Yes or No?"]);
         assert_eq!(prompt.instructions(), ["Yes or No?", ""]);
     }

@@ -127,7 +127,7 @@ impl Passages {
         shingles.dedup();
         let mut votes = HashMap::new();
         for shingle in shingles {
-            let having = of(&self.shingles, shingle);
+            let having = of(&self.shingles, shingle, COMMON + 1);
             if having.len() <= COMMON {
                 for (_, number) in having {
                     *votes.entry(*number).or_insert(0) += 1;
@@ -170,7 +170,8 @@ impl Passages {
             return Vec::new();
         }
         let Some(hash) = text.words.part(at..at + length) else { return Vec::new() };
-        let having = of(&self.openings, hash).iter().map(|(_, number)| *number as usize);
+        let having =
+            of(&self.openings, hash, usize::MAX).iter().map(|(_, number)| *number as usize);
         sorted(having.filter(|&number| {
             self.heads.get(number).is_some_and(|head| {
                 head.whole
@@ -183,14 +184,15 @@ impl Passages {
     /// of which may be cut.
     fn cut_short(&self, text: &Text) -> Vec<usize> {
         let words = text.words.len();
-        if words >= SHINGLE {
+        if words > SHINGLE {
             return Vec::new();
         }
         let found = (words.saturating_sub(1).max(1)..=words).rev().find_map(|length| {
-            let having = of(&self.openings, text.words.part(0..length)?);
-            (!having.is_empty()).then(|| sorted(having.iter().map(|(_, number)| *number as usize)))
+            let having = of(&self.openings, text.words.part(0..length)?, ALIKE + 1);
+            (!having.is_empty()).then_some(having)
         });
-        found.filter(|found| found.len() <= ALIKE).unwrap_or_default()
+        let few = found.filter(|found| found.len() <= ALIKE).unwrap_or_default();
+        sorted(few.iter().map(|(_, number)| *number as usize))
     }
 }
 
@@ -201,11 +203,12 @@ fn occurrences(text: &Text, query: Option<Found>) -> Vec<std::ops::Range<usize>>
     places.filter(|place| text.words.part(place.clone()) == Some(words)).collect()
 }
 
-/// The entries of a sorted index under a hash.
-fn of(index: &[(u64, u32)], hash: u64) -> &[(u64, u32)] {
+/// The entries of a sorted index under a hash; at most so many.
+fn of(index: &[(u64, u32)], hash: u64, most: usize) -> &[(u64, u32)] {
     let from = index.partition_point(|&(other, _)| other < hash);
     let rest = &index[from..];
-    &rest[..rest.partition_point(|&(other, _)| other == hash)]
+    let length = rest.iter().take(most).take_while(|&&(other, _)| other == hash).count();
+    &rest[..length]
 }
 
 /// The first ones, each once.

@@ -7,6 +7,7 @@
 //! else of those at such places anywhere, else the longest that occurs.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::words::{Sequence, Text};
 
@@ -16,9 +17,29 @@ const LONGEST: usize = 1024;
 /// The texts of all known queries.
 #[derive(Debug, Default)]
 pub(super) struct Queries {
-    by_words: HashMap<u64, usize>,
+    by_words: HashMap<u64, usize, BuildHasherDefault<Hashed>>,
     /// Lengths in words, the longest first.
     lengths: Vec<usize>,
+}
+
+/// Takes hashes as they are: thousands are looked up in a prompt.
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 /// A query that was found.

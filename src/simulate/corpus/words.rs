@@ -10,6 +10,24 @@ use std::ops::Range;
 /// bits all over, so that it mixes in arithmetic modulo 2⁶⁴.
 const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// Powers of the base for parts of usual lengths.
+const POWERS: [u64; 64] = {
+    let mut powers = [1_u64; 64];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1].wrapping_mul(BASE);
+        at += 1;
+    }
+    powers
+};
+
+fn power(exponent: usize) -> Option<u64> {
+    match POWERS.get(exponent) {
+        Some(power) => Some(*power),
+        None => Some(BASE.wrapping_pow(u32::try_from(exponent).ok()?)),
+    }
+}
+
 /// What a character is to words.
 enum Kind {
     Part,
@@ -134,12 +152,12 @@ impl Sequence {
             Some(last) => *self.heads.get(last)?,
             None => 0,
         };
-        let length = u32::try_from(words.end.checked_sub(words.start)?).ok()?;
         let all = match words.end.checked_sub(1) {
             Some(last) => *self.heads.get(last)?,
             None => 0,
         };
-        Some(all.wrapping_sub(before.wrapping_mul(BASE.wrapping_pow(length))))
+        let length = words.end.checked_sub(words.start)?;
+        Some(all.wrapping_sub(before.wrapping_mul(power(length)?)))
     }
 
     /// Hash of all words.
