@@ -84,23 +84,23 @@ struct LatencyArgs {
 #[derive(Debug, clap::Args)]
 struct FaultArgs {
     /// Share of labels that orders and grades leave out
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
-    omit_rate: f64,
+    #[arg(long = "omit-rate", value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    omit: f64,
     /// Share of replies that decline
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
-    refuse_rate: f64,
+    #[arg(long = "refuse-rate", value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    refuse: f64,
     /// Share of replies that can't be read: prose, a cut reply or unknown labels
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
-    malformed_rate: f64,
+    #[arg(long = "malformed-rate", value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    malformed: f64,
     /// Share of orders that only repeat what was shown
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
-    echo_rate: f64,
+    #[arg(long = "echo-rate", value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    echo: f64,
     /// Share of replies in a fence with a remark behind it
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
-    fenced_rate: f64,
+    #[arg(long = "fenced-rate", value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    fenced: f64,
     /// Share of calls answered with status 500
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
-    fail_rate: f64,
+    #[arg(long = "fail-rate", value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    fail: f64,
 }
 
 /// A profile by its name.
@@ -170,12 +170,12 @@ impl Args {
                 stall: Duration::from_millis(latency.stall_ms.into()),
             },
             faults: FaultRates {
-                omit: faults.omit_rate,
-                refuse: faults.refuse_rate,
-                malformed: faults.malformed_rate,
-                echo: faults.echo_rate,
-                fenced: faults.fenced_rate,
-                fail: faults.fail_rate,
+                omit: faults.omit,
+                refuse: faults.refuse,
+                malformed: faults.malformed,
+                echo: faults.echo,
+                fenced: faults.fenced,
+                fail: faults.fail,
             },
             requests_per_minute: self.requests_per_minute,
             json_schema: !self.no_json_schema,

@@ -106,12 +106,11 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 fn mark(at: usize, line: &str) -> Option<Mark<'_>> {
     let inside = line.trim_start();
-    let (word, rest) = match inside.strip_prefix('[') {
-        Some(rest) => ("", rest),
-        None => {
-            let (word, rest) = inside.split_once(char::is_whitespace)?;
-            (word, rest.trim_start().strip_prefix('[')?)
-        }
+    let (word, rest) = if let Some(rest) = inside.strip_prefix('[') {
+        ("", rest)
+    } else {
+        let (word, rest) = inside.split_once(char::is_whitespace)?;
+        (word, rest.trim_start().strip_prefix('[')?)
     };
     let (label, rest) = rest.split_once(']')?;
     // "[3] > [1]" is an example of an answer.

@@ -319,16 +319,16 @@ mod tests {
     fn a_failure_has_its_status_and_takes_its_time() {
         let faults = FaultRates { fail: 1.0, ..FaultRates::default() };
         let latency = Latency { spread: 0.0, stalls: 0.0, ..Latency::default() };
-        let answer = ask(&simulator(Settings { faults, latency, ..settings() }), &json!({}));
+        let answer = ask(&simulator(Settings { latency, faults, ..settings() }), &json!({}));
         assert_eq!(answer.result.unwrap_err().status.as_u16(), 500);
         assert!(answer.after >= latency.base);
     }
 
-    #[test_case(json!({ "max_tokens": 3 }), 3)]
-    #[test_case(json!({ "max_completion_tokens": 2 }), 2)]
-    #[test_case(json!({ "max_tokens": 0 }), 0)]
-    fn a_limit_of_tokens_cuts(limit: Value, tokens: usize) {
-        let completion = ask(&simulator(settings()), &limit).result.unwrap();
+    #[test_case("max_tokens", 3)]
+    #[test_case("max_completion_tokens", 2)]
+    #[test_case("max_tokens", 0)]
+    fn a_limit_of_tokens_cuts(name: &str, tokens: usize) {
+        let completion = ask(&simulator(settings()), &json!({ name: tokens })).result.unwrap();
         assert!(completion.cut && completion.output_tokens <= tokens, "{completion:?}");
         assert_eq!(completion.body()["choices"][0]["finish_reason"], "length");
     }

@@ -1,4 +1,4 @@
-//! Chat completions as OpenAI's API writes them.
+//! Chat completions as they are asked for and answered over HTTP.
 
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -66,6 +66,7 @@ impl Request {
             // The parser's message may quote the body.
             ApiError::invalid(match path.as_str() {
                 "." => unreadable(),
+                _ if !error.inner().is_data() => unreadable(),
                 path => format!("{path}: it isn't there, or not what a chat completion has there"),
             })
         })?;
@@ -144,7 +145,7 @@ impl Completion {
     }
 }
 
-/// An error in OpenAI's form.
+/// An error in the form of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ApiError {
     pub status: StatusCode,
@@ -224,6 +225,7 @@ mod tests {
     }
 
     #[test_case("", "not a chat completion request")]
+    #[test_case("{\"messages\": [", "not a chat completion request")]
     #[test_case("[1]", "not a chat completion request")]
     #[test_case("{}", "not a chat completion request")]
     #[test_case(r#"{"messages": [{"role": "user", "content": 7, "x": "private"}]}"#, "messages[0]")]

@@ -15,6 +15,8 @@ mod faults;
 mod lists;
 mod llm;
 mod native;
+#[path = "../program/mod.rs"]
+mod program;
 mod qdrant;
 mod ranked;
 mod raw_upstream;
@@ -23,3 +25,4 @@ mod reload;
 mod rerank;
 mod search;
 mod server_engine;
+mod simulate;

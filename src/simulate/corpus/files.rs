@@ -1,7 +1,6 @@
 //! Reading the files that say what is known.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::Corpus;
@@ -133,7 +132,7 @@ impl CorpusFiles {
         documents: &HashMap<String, usize>,
         queries: &HashMap<String, usize>,
     ) -> Result<(), CorpusError> {
-        let (mut form, mut judged) = (None, HashMap::new());
+        let (mut form, mut judged) = (None, HashSet::new());
         each(&self.qrels, |line, raw| {
             let wrong = |problem: &str| Err(line_error(&self.qrels, line, problem.to_owned()));
             let RawLine::Text(text) = raw else { return wrong("the line is too long") };
@@ -150,12 +149,9 @@ impl CorpusFiles {
                 // A header has no grade.
                 return if first { Ok(()) } else { wrong("the grade is no whole number") };
             };
-            match judged.entry((query.to_owned(), document.to_owned())) {
-                Entry::Occupied(_) => {
-                    return wrong("the pair has a grade already; remove one of them");
-                }
-                Entry::Vacant(entry) => entry.insert(()),
-            };
+            if !judged.insert((query.to_owned(), document.to_owned())) {
+                return wrong("the pair has a grade already; remove one of them");
+            }
             if let (Some(&query), Some(&document)) = (queries.get(query), documents.get(document))
                 && grade > 0
             {

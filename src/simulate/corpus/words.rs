@@ -176,7 +176,7 @@ impl Sequence {
             self.part(at..at + length)
                 .is_some_and(|part| other.part(other_at..other_at + length) == Some(part))
         };
-        (1..).take_while(|&length| same(length)).count()
+        (1..=self.len()).take_while(|&length| same(length)).count()
     }
 }
 
