@@ -5,6 +5,7 @@
 //! Where there is such a word, the next line that begins with it ends the last
 //! passage; else that goes on to the end of the prompt.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// A prompt.
@@ -65,20 +66,21 @@ impl Prompt {
 fn labelled(text: &str) -> Vec<Labelled> {
     let marks: Vec<Mark> = lines(text).filter_map(|(at, line)| mark(at, line)).collect();
     // A line of a passage may look like a label, too: most are real ones.
-    let times = |word: &str| marks.iter().filter(|mark| mark.word == word).count();
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    marks.iter().for_each(|mark| *times.entry(mark.word).or_default() += 1);
     let mut usual: Option<(&str, usize)> = None;
     for mark in &marks {
-        let times = times(mark.word);
+        let times = times.get(mark.word).copied().unwrap_or(0);
         if usual.is_none_or(|(_, most)| times > most) {
             usual = Some((mark.word, times));
         }
     }
     let Some((usual, _)) = usual else { return Vec::new() };
     let marks: Vec<&Mark> = marks.iter().filter(|mark| mark.word == usual).collect();
-    let mut labelled: Vec<Labelled> = Vec::new();
+    let (mut labelled, mut labels) = (Vec::new(), HashSet::new());
     for (at, mark) in marks.iter().enumerate() {
         let end = marks.get(at + 1).map_or_else(|| end_of(text, mark), |next| next.line);
-        if labelled.iter().all(|it| it.label != mark.label) {
+        if labels.insert(mark.label) {
             labelled.push(Labelled { label: mark.label, text: mark.text..end });
         }
     }

@@ -105,3 +105,60 @@ fn not_there(status: StatusCode) -> Response {
 fn error(error: &ApiError) -> Response {
     (error.status, Json(error.body())).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::extract::Request;
+    use http_body_util::BodyExt;
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::simulate::{
+        Corpus, FaultRates, Latency, Noise, Profile, Settings, Simulator as Model,
+    };
+
+    fn served(latency: Latency) -> (Arc<Model>, Router) {
+        let settings = Settings {
+            noise: Noise { profile: Profile::STRONG, scale: 1.0, seed: 1 },
+            latency,
+            faults: FaultRates::default(),
+            requests_per_minute: None,
+            json_schema: true,
+        };
+        let simulator = Arc::new(Model::new(Corpus::default(), settings));
+        (Arc::clone(&simulator), router(simulator))
+    }
+
+    fn post(body: impl Into<Body>) -> Request {
+        Request::post("/v1/chat/completions").body(body.into()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_large_is_not_read() {
+        let (simulator, router) = served(Latency::default());
+        let response = router.oneshot(post(vec![b' '; MAX_BODY + 1])).await.unwrap();
+        assert_eq!(response.status(), 413);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["error"]["type"], "invalid_request_error");
+        assert_eq!(simulator.counts().calls, 0);
+    }
+
+    #[tokio::test]
+    async fn calls_wait_for_their_time_beside_each_other() {
+        let long = Latency { base: Duration::from_hours(24), ..Latency::default() };
+        let (simulator, router) = served(long);
+        let body =
+            json!({ "messages": [{ "role": "user", "content": "[1] a\n{\"ranking\": []}" }] });
+        let calls: Vec<_> = (0..2000)
+            .map(|_| tokio::spawn(router.clone().oneshot(post(body.to_string()))))
+            .collect();
+        while simulator.counts().passages < 2000 {
+            tokio::task::yield_now().await;
+        }
+        assert!(calls.iter().all(|call| !call.is_finished()));
+        calls.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}

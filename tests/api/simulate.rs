@@ -128,7 +128,6 @@ async fn refuses_in_the_form_of_the_api() {
     for (body, status, part) in [
         (chat(&json!({ "stream": true })), 400, "stream: true is not simulated"),
         ("{".to_owned(), 400, "not a chat completion request"),
-        (" ".repeat(17 << 20), 413, ""),
         (chat(&json!({ "max_tokens": "ten" })), 400, "max_tokens"),
     ] {
         let response = model.complete(body).await;
@@ -139,7 +138,6 @@ async fn refuses_in_the_form_of_the_api() {
     }
     assert_eq!(model.get("/v1/nothing").await.0, 404);
     assert_eq!(model.get("/v1/chat/completions").await.0, 405);
-    // The body that was too large never came in.
     assert_eq!(model.complete(chat(&json!({}))).await.status(), 200);
     let limited = model.complete(chat(&json!({}))).await;
     assert_eq!(limited.status(), 429);

@@ -91,16 +91,20 @@ impl Passages {
     /// shown in common, none where it is unknown. `text` may say more than the
     /// passage; words of the query don't count.
     pub fn recognise(&self, text: &Text, query: Option<Found>) -> Vec<usize> {
-        let known = self.by_votes(text, query);
-        if !known.is_empty() {
-            return known;
-        }
-        let short = self.short(text, query);
-        if short.is_empty() { self.cut_short(text) } else { short }
+        let asked = asked(text, query);
+        // A document may also say no more than the query does.
+        let nothing = vec![false; asked.len()];
+        let ways: [&dyn Fn() -> Vec<usize>; 4] = [
+            &|| self.by_votes(text, &asked),
+            &|| self.short(text, &asked),
+            &|| self.by_votes(text, &nothing),
+            &|| self.cut_short(text),
+        ];
+        ways.iter().map(|way| way()).find(|found| !found.is_empty()).unwrap_or_default()
     }
 
-    fn by_votes(&self, text: &Text, query: Option<Found>) -> Vec<usize> {
-        let votes = self.votes(text, query);
+    fn by_votes(&self, text: &Text, asked: &[bool]) -> Vec<usize> {
+        let votes = self.votes(text, asked);
         let most = votes.values().copied().max().unwrap_or(0);
         let leading = votes.into_iter().filter(|&(_, votes)| votes == most);
         let runs: Vec<(usize, Run)> =
@@ -114,14 +118,12 @@ impl Passages {
     }
 
     /// How many shingles of the text each document has.
-    fn votes(&self, text: &Text, query: Option<Found>) -> HashMap<u32, usize> {
-        let places = text.words.len().saturating_sub(SHINGLE - 1);
-        let of_query = occurrences(text, query);
-        let asked = |at: usize| of_query.iter().any(|found| found.contains(&at));
-        let mut shingles: Vec<u64> = (0..places)
-            // Where all of a shingle is the query's.
-            .filter(|&at| !(asked(at) && asked(at + SHINGLE - 1)))
-            .filter_map(|at| text.words.part(at..at + SHINGLE))
+    fn votes(&self, text: &Text, asked: &[bool]) -> HashMap<u32, usize> {
+        let mut shingles: Vec<u64> = asked
+            .windows(SHINGLE)
+            .enumerate()
+            .filter(|(_, asked)| asked.contains(&false))
+            .filter_map(|(at, _)| text.words.part(at..at + SHINGLE))
             .collect();
         shingles.sort_unstable();
         shingles.dedup();
@@ -151,18 +153,16 @@ impl Passages {
     }
 
     /// Documents of a few words that stand in the text as a whole.
-    fn short(&self, text: &Text, query: Option<Found>) -> Vec<usize> {
-        let of_query: Vec<usize> =
-            occurrences(text, query).into_iter().map(|found| found.start).collect();
-        let (asked, elsewhere): (Vec<usize>, Vec<usize>) =
-            text.openings().partition(|at| of_query.contains(at));
+    fn short(&self, text: &Text, asked: &[bool]) -> Vec<usize> {
+        let (of_query, elsewhere): (Vec<usize>, Vec<usize>) =
+            text.openings().partition(|&at| asked.get(at) == Some(&true));
         let found = |places: &[usize]| {
             (1..SHINGLE).rev().find_map(|length| {
                 let here = |at: &usize| self.whole_at(text, *at, length);
                 places.iter().map(here).find(|found| !found.is_empty())
             })
         };
-        found(&elsewhere).or_else(|| found(&asked)).unwrap_or_default()
+        found(&elsewhere).or_else(|| found(&of_query)).unwrap_or_default()
     }
 
     fn whole_at(&self, text: &Text, at: usize, length: usize) -> Vec<usize> {
@@ -196,11 +196,16 @@ impl Passages {
     }
 }
 
-/// Where the query stands in a text, in words.
-fn occurrences(text: &Text, query: Option<Found>) -> Vec<std::ops::Range<usize>> {
-    let Some(Found { length, words, .. }) = query else { return Vec::new() };
-    let places = (0..text.words.len()).map(|at| at..at + length);
-    places.filter(|place| text.words.part(place.clone()) == Some(words)).collect()
+/// For each word of a text whether it is the query's.
+fn asked(text: &Text, query: Option<Found>) -> Vec<bool> {
+    let mut asked = vec![false; text.words.len()];
+    let Some(Found { length, words, .. }) = query else { return asked };
+    for at in 0..asked.len() {
+        if text.words.part(at..at + length) == Some(words) {
+            asked[at..at + length].fill(true);
+        }
+    }
+    asked
 }
 
 /// The entries of a sorted index under a hash; at most so many.

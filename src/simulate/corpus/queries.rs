@@ -6,6 +6,7 @@
 //! before the first passage, the one that stands there most often is meant,
 //! else of those at such places anywhere, else the longest that occurs.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -110,12 +111,13 @@ impl Queries {
 /// The query that is named most often; of several the one that is named first,
 /// and of those the longest.
 fn usual(named: &[(usize, Found)]) -> Option<Found> {
-    let times = |query| named.iter().filter(|(_, found)| found.query == query).count();
+    let mut times: HashMap<usize, usize> = HashMap::new();
+    named.iter().for_each(|(_, found)| *times.entry(found.query).or_default() += 1);
     let mut seen = HashSet::new();
     named
         .iter()
         .filter(|(_, found)| seen.insert(found.query))
-        .max_by_key(|(at, found)| (times(found.query), std::cmp::Reverse(*at), found.length))
+        .max_by_key(|(at, found)| (times.get(&found.query), Reverse(*at), found.length))
         .map(|(_, found)| *found)
 }
 
