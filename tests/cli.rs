@@ -30,6 +30,8 @@ fn bad_usage_ends_with_2_and_says_why_on_stderr() {
         &["search", "tent", "--top-n", "0"],
         &["serve", "--listen", "8080"],
         &["index", "--collection", "c"],
+        &["simulate", "--corpus", "c.jsonl"],
+        &["simulate", "--corpus", "c", "--qrels", "q", "--fail-rate", "2"],
     ] {
         let (status, out, err) = texts(&run(dir.path(), arguments));
         assert_eq!((status, out.as_str()), (2, ""), "{arguments:?}: {err}");
@@ -155,4 +157,27 @@ fn an_address_that_is_taken_is_named() {
     let (status, _, err) = texts(&run(dir.path(), &["serve", "--listen", &address]));
     assert_eq!(status, 2, "{err}");
     assert!(err.contains("server.listen") && err.contains(&address), "{err}");
+}
+
+#[test]
+fn a_simulated_model_says_what_is_wrong_with_its_files() {
+    let dir = folder(None);
+    let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/evals/data/outdoor");
+    let corpus = format!("{shop}/corpus.jsonl");
+    let simulate = |corpus: &str, qrels: &str, listen: &str| {
+        let arguments = ["simulate", "--corpus", corpus, "--qrels", qrels, "--listen", listen];
+        let (status, out, err) = texts(&run(dir.path(), &arguments));
+        assert_eq!((status, out.as_str()), (2, ""), "{err}");
+        err
+    };
+    let err = simulate("nothing.jsonl", "qrels.tsv", "127.0.0.1:0");
+    assert!(err.contains("nothing.jsonl: there is no such file"), "{err}");
+    let qrels = dir.path().join("qrels.tsv");
+    std::fs::write(&qrels, "query-id\tcorpus-id\tscore\nq01\thaverbeck-meadow-2\tgood\n").unwrap();
+    let err = simulate(&corpus, "qrels.tsv", "127.0.0.1:0");
+    assert!(err.contains("qrels.tsv:2: the grade is no whole number"), "{err}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let err = simulate(&corpus, &format!("{shop}/qrels/test.tsv"), &address);
+    assert!(err.contains("--listen") && err.contains(&address), "{err}");
 }

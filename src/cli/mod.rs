@@ -4,12 +4,14 @@
 //! configuration or input. Errors and logs go to stderr, results to stdout.
 
 mod config;
+mod ending;
 mod index;
 mod output;
 mod prompts;
 mod remote;
 mod search;
 mod serve;
+mod simulate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +42,9 @@ enum Command {
     Search(search::Args),
     /// Work with prompt files
     Prompts(prompts::Args),
+    /// Run an OpenAI-compatible upstream that ranks by known relevance with
+    /// known noise
+    Simulate(simulate::Args),
     /// Work with the configuration
     Config(config::Args),
 }
@@ -73,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Index(args) => index::run(&source, &args),
         Command::Search(args) => search::run(&source, args),
         Command::Prompts(args) => prompts::run(&source, &args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Config(args) => config::run(&source, &args),
     };
     match outcome {

@@ -7,6 +7,10 @@ use super::plackett_luce::Strengths;
 use super::{Evidence, Shape, Standing, Strategy, Window};
 use crate::prompt::Task;
 
+/// How often winners are taken for a new pool. Twice is usual; then the best
+/// window of them has to do.
+const MOST_DESCENTS: u32 = 3;
+
 /// Few tokens for the quality: most documents are shown once (top-down
 /// partitioning, Parry et al., 2024).
 pub(super) struct TopDown {
@@ -69,6 +73,9 @@ impl TopDown {
             }
             pool = strongest_first(known, &winners);
             round += 2;
+            if round == 2 * MOST_DESCENTS {
+                pool.truncate(self.window);
+            }
         }
     }
 }

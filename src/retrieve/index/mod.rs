@@ -19,11 +19,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use self::corpus::locate;
-use self::lines::Lines;
 use self::survey::{Survey, size_of};
 use super::analyzer::InvalidAnalyzer;
 use super::{EncodeError, EngineError, WriteError};
 
+pub(crate) use self::lines::Lines;
 pub use self::lines::{LineSplitter, MAX_LINE, RawLine};
 pub use self::report::{BadLine, Drift, IndexReport, LineProblem, Progress};
 pub use self::target::{
