@@ -15,6 +15,7 @@ mod faults;
 mod lists;
 mod llm;
 mod native;
+#[path = "../program/mod.rs"]
 mod program;
 mod qdrant;
 mod ranked;
