@@ -104,8 +104,7 @@ async fn run_until(deadline: Deadline, job: Job) -> Progress {
     let (_keep, deadline) = watch::channel(deadline);
     let (progress, result) = watch::channel(Progress::nothing(16));
     run(job, deadline, Duration::ZERO, &progress).await;
-    let last = result.borrow().clone();
-    last
+    result.borrow().clone()
 }
 
 #[tokio::test]
