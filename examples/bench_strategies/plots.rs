@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::measured::{Curve, DEADLINES, Row};
 
@@ -47,7 +48,7 @@ fn deadlines(
         .x_label_area_size(38)
         .y_label_area_size(52)
         .build_cartesian_2d((seconds(0)..last).log_scale(), range)?;
-    chart.configure_mesh().x_desc("deadline, seconds").light_line_style(WHITE).draw()?;
+    chart.configure_mesh().x_desc("deadline, seconds").x_labels(5).light_line_style(WHITE).draw()?;
     let level = [(seconds(0), classical), (last, classical)];
     chart
         .draw_series(DashedLineSeries::new(level, 4, 4, BLACK.into()))?
@@ -81,15 +82,22 @@ fn tokens(file: &Path, profile: &str, classical: f64, rows: &[Row]) -> Result<()
         .x_label_area_size(38)
         .y_label_area_size(52)
         .build_cartesian_2d(0.0..most * 1.3, range)?;
-    chart.configure_mesh().x_desc("input tokens a request").light_line_style(WHITE).draw()?;
+    chart.configure_mesh().x_desc("input tokens a request").x_label_formatter(&|it| format!("{it:.0}")).light_line_style(WHITE).draw()?;
     let level = [(0.0, classical), (most * 1.3, classical)];
     chart.draw_series(DashedLineSeries::new(level, 4, 4, BLACK.into()))?;
-    chart.draw_series(rows.iter().map(|row| {
-        let label = format!("{} ({:.1} calls, {:.1} rounds)", row.name, row.calls, row.rounds);
-        EmptyElement::at((row.input_tokens, row.ndcg))
-            + Circle::new((0, 0), 4, COLORS[3].filled())
-            + Text::new(label, (8, -6), ("sans-serif", 12))
-    }))?;
+    for (at, row) in rows.iter().enumerate() {
+        // Above and below by turns, and inwards at the right edge, so that
+        // neighbours don't hide each other's names.
+        let below = if at % 2 == 0 { -8 } else { 18 };
+        let side = if row.input_tokens > most * 0.8 { HPos::Right } else { HPos::Left };
+        let style = TextStyle::from(("sans-serif", 13)).pos(Pos::new(side, VPos::Bottom));
+        let label = format!("{} ({:.1} rounds)", row.name, row.rounds);
+        chart.draw_series(std::iter::once(
+            EmptyElement::at((row.input_tokens, row.ndcg))
+                + Circle::new((0, 0), 4, COLORS[3].filled())
+                + Text::new(label, (0, below), style),
+        ))?;
+    }
     root.present()?;
     Ok(())
 }
