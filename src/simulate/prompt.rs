@@ -67,7 +67,9 @@ fn labelled(text: &str) -> Vec<Labelled> {
     let marks: Vec<Mark> = lines(text).filter_map(|(at, line)| mark(at, line)).collect();
     // A line of a passage may look like a label, too: most are real ones.
     let mut times: HashMap<&str, usize> = HashMap::new();
-    marks.iter().for_each(|mark| *times.entry(mark.word).or_default() += 1);
+    for mark in &marks {
+        *times.entry(mark.word).or_default() += 1;
+    }
     let mut usual: Option<(&str, usize)> = None;
     for mark in &marks {
         let times = times.get(mark.word).copied().unwrap_or(0);

@@ -112,7 +112,9 @@ impl Queries {
 /// and of those the longest.
 fn usual(named: &[(usize, Found)]) -> Option<Found> {
     let mut times: HashMap<usize, usize> = HashMap::new();
-    named.iter().for_each(|(_, found)| *times.entry(found.query).or_default() += 1);
+    for (_, found) in named {
+        *times.entry(found.query).or_default() += 1;
+    }
     let mut seen = HashSet::new();
     named
         .iter()
