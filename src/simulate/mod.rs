@@ -2,9 +2,9 @@
 //! noise, so that strategies, deadlines and prompts' plumbing can be measured
 //! without a model.
 //!
-//! A prompt is taken apart by its labels ([`prompt`]), its query and documents
+//! A prompt is taken apart by its labels (`prompt`), its query and documents
 //! are recognised in the [`Corpus`], what is asked is read off the schema or the
-//! wording ([`task`]), and what is [said](reply) follows from the grades and the
+//! wording (`task`), and what is said (`reply`) follows from the grades and the
 //! [`Noise`]. [`FaultRates`] and [`Latency`] say what goes wrong and how long it
 //! takes. [`router`] serves it as an OpenAI-compatible upstream.
 
