@@ -163,8 +163,12 @@ impl Run<'_> {
         self.asking = Some((first.task, first.members.len()));
         let round = self.known.begin_round(first.task);
         let mut waiting = VecDeque::with_capacity(windows.len());
+        let recalled = self.tally.recalled;
         for (at, window) in windows.into_iter().enumerate() {
             waiting.extend(self.recall((round, at), window).await);
+        }
+        if self.tally.recalled > recalled {
+            self.publish(false);
         }
         // Calls of this round in flight; there may be one of an earlier round.
         let mut open = 0;

@@ -99,6 +99,9 @@ async fn what_a_request_learnt_before_its_deadline_is_not_asked_again() {
     hurried["deadline_ms"] = json!(700);
     let (_, first) = ranked(&app, &hurried).await;
     assert_eq!((&first["status"], &first["reason"]), (&json!("partial"), &json!("deadline")));
+    server.set(|_, _| Reply::Hang);
+    let (_, still) = ranked(&app, &hurried).await;
+    assert_eq!(still["status"], "partial", "known before the first reply: {still}");
     let asked = server.hits();
     let script = FakeLlm::script(worth);
     server.set(move |_, request| script(request));
