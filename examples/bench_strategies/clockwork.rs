@@ -136,7 +136,7 @@ impl Run<'_> {
     }
 
     fn start(&mut self, id: WindowId, window: &Window) {
-        let Question { judged, candidates } = self.question;
+        let Question { judged, candidates, .. } = self.question;
         let Upstream { noise, latency, failures, .. } = self.upstream;
         let number = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         let call = (u64::from(number) << 32) | u64::from(hash(&judged.text));

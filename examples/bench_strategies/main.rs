@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (profile, errors) in PROFILES {
         let rows = bench.to_the_end(errors);
         let curves = bench.by_deadline(errors);
-        tables::print_profile(profile, &bench, &rows, &curves);
+        tables::print_profile(profile, &bench, &rows, &curves, &bench.gated(errors));
         if let Some(folder) = &args.plots {
             std::fs::create_dir_all(folder)?;
             plots::draw(folder, &name, profile, bench.classical(), &rows, &curves)?;

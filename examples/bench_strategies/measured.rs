@@ -41,6 +41,9 @@ const PARALLEL: usize = 16;
 const WINDOW: usize = 20;
 const TOP_N: usize = 10;
 
+/// Values of `min_margin` that are looked at.
+const MARGINS: [f64; 5] = [0.05, 0.1, 0.2, 0.3, 0.5];
+
 /// Questions and how they are simulated.
 pub struct Bench {
     pub questions: Vec<Question>,
@@ -59,6 +62,14 @@ pub struct Row {
     pub input_tokens: f64,
     pub output_tokens: f64,
     pub seconds: f64,
+}
+
+/// `refine` behind the spend gate.
+pub struct Gated {
+    pub min_margin: f64,
+    /// Share of the questions that are ranked without a call.
+    pub spared: f64,
+    pub ndcg: f64,
 }
 
 /// A strategy at each of [`DEADLINES`].
@@ -116,6 +127,19 @@ impl Bench {
             }
         };
         STRATEGIES.into_iter().map(row).collect()
+    }
+
+    /// `refine` where questions with a margin are ranked classically.
+    pub fn gated(&self, profile: Profile) -> Vec<Gated> {
+        let row = |min_margin| {
+            let sums = self.sums(profile, 0.0, None, |question, _| {
+                (question.margin < min_margin).then_some(Arrangement::Refine { rounds: 3 })
+            });
+            let spared = self.questions.iter().filter(|it| it.margin >= min_margin).count();
+            let spared = spared as f64 / self.questions.len().max(1) as f64;
+            Gated { min_margin, spared, ndcg: sums.ndcg / sums.n }
+        };
+        MARGINS.into_iter().map(row).collect()
     }
 
     /// Strategies at each deadline, with 1 % of the calls failing.

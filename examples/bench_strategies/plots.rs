@@ -4,7 +4,6 @@ use std::error::Error;
 use std::path::Path;
 
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::measured::{Curve, DEADLINES, Row};
 
@@ -48,7 +47,12 @@ fn deadlines(
         .x_label_area_size(38)
         .y_label_area_size(52)
         .build_cartesian_2d((seconds(0)..last).log_scale(), range)?;
-    chart.configure_mesh().x_desc("deadline, seconds").x_labels(5).light_line_style(WHITE).draw()?;
+    chart
+        .configure_mesh()
+        .x_desc("deadline, seconds")
+        .x_labels(5)
+        .light_line_style(WHITE)
+        .draw()?;
     let level = [(seconds(0), classical), (last, classical)];
     chart
         .draw_series(DashedLineSeries::new(level, 4, 4, BLACK.into()))?
@@ -82,22 +86,32 @@ fn tokens(file: &Path, profile: &str, classical: f64, rows: &[Row]) -> Result<()
         .x_label_area_size(38)
         .y_label_area_size(52)
         .build_cartesian_2d(0.0..most * 1.3, range)?;
-    chart.configure_mesh().x_desc("input tokens a request").x_label_formatter(&|it| format!("{it:.0}")).light_line_style(WHITE).draw()?;
+    chart
+        .configure_mesh()
+        .x_desc("input tokens a request")
+        .x_label_formatter(&|it| format!("{it:.0}"))
+        .light_line_style(WHITE)
+        .draw()?;
     let level = [(0.0, classical), (most * 1.3, classical)];
     chart.draw_series(DashedLineSeries::new(level, 4, 4, BLACK.into()))?;
     for (at, row) in rows.iter().enumerate() {
-        // Above and below by turns, and inwards at the right edge, so that
-        // neighbours don't hide each other's names.
-        let below = if at % 2 == 0 { -8 } else { 18 };
-        let side = if row.input_tokens > most * 0.8 { HPos::Right } else { HPos::Left };
-        let style = TextStyle::from(("sans-serif", 13)).pos(Pos::new(side, VPos::Bottom));
+        let color = Palette99::pick(at).to_rgba();
         let label = format!("{} ({:.1} rounds)", row.name, row.rounds);
-        chart.draw_series(std::iter::once(
-            EmptyElement::at((row.input_tokens, row.ndcg))
-                + Circle::new((0, 0), 4, COLORS[3].filled())
-                + Text::new(label, (0, below), style),
-        ))?;
+        chart
+            .draw_series(std::iter::once(Circle::new(
+                (row.input_tokens, row.ndcg),
+                5,
+                color.filled(),
+            )))?
+            .label(label)
+            .legend(move |(x, y)| Circle::new((x + 9, y), 5, color.filled()));
     }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE)
+        .border_style(BLACK)
+        .draw()?;
     root.present()?;
     Ok(())
 }

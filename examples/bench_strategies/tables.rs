@@ -2,7 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "the tables are what it is for")]
 
-use super::measured::{Bench, Curve, DEADLINES, Row};
+use super::measured::{Bench, Curve, DEADLINES, Gated, Row};
 
 /// What the figures are of.
 pub fn print_set(name: &str, bench: &Bench) {
@@ -23,7 +23,13 @@ pub fn print_set(name: &str, bench: &Bench) {
 }
 
 /// The tables of one profile.
-pub fn print_profile(profile: &str, bench: &Bench, rows: &[Row], curves: &[Curve]) {
+pub fn print_profile(
+    profile: &str,
+    bench: &Bench,
+    rows: &[Row],
+    curves: &[Curve],
+    gated: &[Gated],
+) {
     let classical = bench.classical();
     let line = rows.first().map_or(0.0, |row| row.ndcg - classical);
     println!("\n### {profile}\n");
@@ -53,5 +59,10 @@ pub fn print_profile(profile: &str, bench: &Bench, rows: &[Row], curves: &[Curve
     for (at, millis) in DEADLINES.into_iter().enumerate() {
         let figures: Vec<String> = curves.iter().map(|it| format!("{:.4}", it.ndcg[at])).collect();
         println!("| {:.2} s | {} |", millis as f64 / 1e3, figures.join(" | "));
+    }
+    println!("\n| `min_margin` | queries without a call | nDCG@10 of `refine` |");
+    println!("|---|---|---|");
+    for Gated { min_margin, spared, ndcg } in gated {
+        println!("| {min_margin} | {:.0} % | {ndcg:.4} |", spared * 100.0);
     }
 }

@@ -11,6 +11,8 @@ use super::inverted::Inverted;
 pub struct Question {
     pub judged: Judged,
     pub candidates: Vec<Shown>,
+    /// How far the first score is above the second, as a share of the first.
+    pub margin: f64,
 }
 
 /// A candidate.
@@ -29,6 +31,10 @@ pub fn questions(set: Set, depth: usize, passage_tokens: usize) -> Result<Vec<Qu
     let Set { documents, queries, .. } = set;
     let questions = queries.into_iter().map(|judged| {
         let found = index.search(lexical.shape, &judged.text, depth);
+        let margin = match found.as_slice() {
+            [(_, first), (_, second), ..] => f64::from((first - second) / first),
+            _ => 1.0,
+        };
         let candidates = found
             .into_iter()
             .map(|(place, _)| {
@@ -44,7 +50,7 @@ pub fn questions(set: Set, depth: usize, passage_tokens: usize) -> Result<Vec<Qu
                 }
             })
             .collect();
-        Question { judged, candidates }
+        Question { judged, candidates, margin }
     });
     Ok(questions.filter(|question: &Question| question.candidates.len() > 1).collect())
 }

@@ -1,6 +1,7 @@
 //! Collects labels: each once, and only those that were shown.
 
 use super::json::Json;
+use super::mentions::bracketed;
 use super::{Reading, Unusable};
 use crate::domain::Repairs;
 
@@ -82,15 +83,15 @@ pub(super) fn shown_label(number: f64, shown: usize) -> Option<usize> {
     in_bounds.then_some(number as usize)
 }
 
-/// The label that a JSON value stands for: a number, a string such as `"3"` or
-/// `"[3]"`, an object with an id, or any of these alone in a list.
+/// The label that a JSON value stands for: a number, a string such as `"3"`,
+/// `"[3]"` or `"Tarp [3]"`, an object with an id, or any of these alone in a list.
 pub(super) fn label_of(json: &Json) -> Option<f64> {
     match json {
         Json::Number(number) => Some(*number),
-        Json::Text(text) => label_text(text),
+        Json::Text(text) => entry_label(text),
         Json::Object(_) => match json.member(&["id", "label", "passage", "document", "doc"])? {
             Json::Number(number) => Some(*number),
-            Json::Text(text) => label_text(text),
+            Json::Text(text) => entry_label(text),
             _ => None,
         },
         Json::List(items) => match items.as_slice() {
@@ -99,6 +100,16 @@ pub(super) fn label_of(json: &Json) -> Option<f64> {
         },
         Json::Bool(_) | Json::Other => None,
     }
+}
+
+/// The label of an entry that a model wrote as text: alone, or in brackets
+/// among other words, as in `"7f3a [3]"` where it repeats the whole heading of
+/// a document. Two labels in brackets are none.
+fn entry_label(text: &str) -> Option<f64> {
+    label_text(text).or_else(|| match bracketed(text).as_slice() {
+        [only] => only.label,
+        _ => None,
+    })
 }
 
 /// `3` or `[3]` and nothing else.

@@ -231,7 +231,7 @@ proptest! {
         contents in prop::collection::vec(
             "[\\[\\]{}\":,> a-z0-9-]{0,80}|\\{\"ranking\": \\[[0-9, ]{0,60}\\]\\}", 1..6,
         ),
-        documents in 1_usize..30,
+        documents in 0_usize..30,
         window in 0_usize..25,
         top_n in prop::option::of(0_usize..40),
         seed: u64,

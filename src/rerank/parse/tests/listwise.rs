@@ -11,6 +11,7 @@ use super::*;
 #[test_case(r#"{"answer": [3, 1, 2]}"# ; "other_key")]
 #[test_case(r#"{"Ranking": [3, 1, 2]}"# ; "other_case")]
 #[test_case(r#"{"ranking": ["3", "[1]", " 2 "]}"# ; "strings")]
+#[test_case(r#"{"ranking": ["7f3a [3]", "[1] Tarp of 2024", "[ 2 ]"]}"# ; "headings")]
 #[test_case(r#"{"ranking": [3.0, 1.0, 2.0]}"# ; "floats")]
 #[test_case(r#"{"ranking": [{"id": 3, "grade": 9}, {"id": 1}, {"id": "2"}]}"# ; "objects")]
 #[test_case(r#"{"scores": [{"id": 3, "grade": 9}, {"id": 1, "grade": 9}, {"id": 2, "grade": 0}]}"# ; "falling_grades")]
@@ -202,4 +203,10 @@ fn less_than_half_is_no_order() {
 #[test_case("{\"ranking\": [2, 1]}", FinishReason::ContentFilter, "filtered")]
 fn a_reply_has_one_of_six_outcomes(content: &str, finish: FinishReason, outcome: &str) {
     assert_eq!(parse_listwise(&ending(content, finish), 2, 2).outcome(), outcome);
+}
+
+#[test_case(r#"{"ranking": ["[3] or [1]", "[2] > [1]", "2024"]}"# ; "several labels in an entry")]
+#[test_case(r#"{"ranking": ["Tarp 3", "Tent 1", "Sock 2"]}"# ; "bare digits beside words")]
+fn an_entry_that_names_no_label_alone_is_none(content: &str) {
+    assert_eq!(parse_listwise(&reply(content), 3, 3).outcome(), "malformed_output");
 }
