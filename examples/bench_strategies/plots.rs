@@ -48,7 +48,12 @@ fn deadlines(
         .x_label_area_size(38)
         .y_label_area_size(52)
         .build_cartesian_2d((seconds(0)..last).log_scale(), range)?;
-    chart.configure_mesh().x_desc("deadline, seconds").x_labels(5).light_line_style(WHITE).draw()?;
+    chart
+        .configure_mesh()
+        .x_desc("deadline, seconds")
+        .x_labels(5)
+        .light_line_style(WHITE)
+        .draw()?;
     let level = [(seconds(0), classical), (last, classical)];
     chart
         .draw_series(DashedLineSeries::new(level, 4, 4, BLACK.into()))?
@@ -82,7 +87,12 @@ fn tokens(file: &Path, profile: &str, classical: f64, rows: &[Row]) -> Result<()
         .x_label_area_size(38)
         .y_label_area_size(52)
         .build_cartesian_2d(0.0..most * 1.3, range)?;
-    chart.configure_mesh().x_desc("input tokens a request").x_label_formatter(&|it| format!("{it:.0}")).light_line_style(WHITE).draw()?;
+    chart
+        .configure_mesh()
+        .x_desc("input tokens a request")
+        .x_label_formatter(&|it| format!("{it:.0}"))
+        .light_line_style(WHITE)
+        .draw()?;
     let level = [(0.0, classical), (most * 1.3, classical)];
     chart.draw_series(DashedLineSeries::new(level, 4, 4, BLACK.into()))?;
     for (at, row) in rows.iter().enumerate() {
