@@ -60,7 +60,7 @@ pub fn release(dir: &Path, id: &PromptId) -> Result<Change, NotChanged> {
         return Err(NotChanged::Faults(errors));
     }
     let text = with_released(&desk.text, id, prompt.sha256());
-    desk.write(id, text, lock_line(id, prompt.sha256()), false)
+    desk.write(id, &text, lock_line(id, prompt.sha256()), false)
 }
 
 /// Takes a released version out of `@latest`; who pins it still gets it.
@@ -84,7 +84,7 @@ pub fn retire(dir: &Path, id: &PromptId) -> Result<Change, NotChanged> {
         return Ok(desk.as_it_was(id, line, true));
     }
     let text = with_retired(&desk.text, released, id);
-    desk.write(id, text, line, true)
+    desk.write(id, &text, line, true)
 }
 
 /// A folder with its lock held.
@@ -117,14 +117,12 @@ impl Desk {
     /// The version, whatever the lock says of it.
     fn prompt(&self, id: &PromptId) -> Result<Prompt, NotChanged> {
         let file = self.files.prompts.iter().find(|(known, _)| known == id);
-        match file {
-            Some((_, bytes)) => Prompt::read(id.clone(), bytes).map_err(NotChanged::Faults),
-            None => {
-                // The registry knows what there is instead.
-                self.registry(self.text.clone()).get(&PromptRef::from(id.clone()))?;
-                Err(io::Error::other(format!("{}: the file can't be read", id.file())).into())
-            }
-        }
+        let Some((_, bytes)) = file else {
+            // The registry knows what there is instead.
+            self.registry(&self.text).get(&PromptRef::from(id.clone()))?;
+            return Err(io::Error::other(format!("{}: there is no such file", id.file())).into());
+        };
+        Prompt::read(id.clone(), bytes).map_err(NotChanged::Faults)
     }
 
     /// The problem of a released version that has changed, with a name for the
@@ -137,30 +135,30 @@ impl Desk {
         NotChanged::Faults(vec![PromptProblem { remedy, ..problem }])
     }
 
-    fn registry(&self, lock: String) -> Registry {
-        let files = Files { prompts: self.files.prompts.clone(), lock: lock.into_bytes() };
+    fn registry(&self, lock: &str) -> Registry {
+        let files = Files { prompts: self.files.prompts.clone(), lock: lock.into() };
         Registry::build(files, Vec::new()).unwrap_or_else(|(registry, _)| registry)
     }
 
-    fn latest(&self, id: &PromptId, lock: String) -> Option<PromptId> {
+    fn latest(&self, id: &PromptId, lock: &str) -> Option<PromptId> {
         let wanted = PromptRef { name: id.name.clone(), version: VersionRef::Latest };
         self.registry(lock).get(&wanted).ok().map(|prompt| prompt.id().clone())
     }
 
     fn as_it_was(&self, id: &PromptId, line: String, retired: bool) -> Change {
-        let latest = self.latest(id, self.text.clone());
+        let latest = self.latest(id, &self.text);
         Change { written: false, line, retired, latest }
     }
 
     fn write(
         self,
         id: &PromptId,
-        text: String,
+        text: &str,
         line: String,
         retired: bool,
     ) -> Result<Change, NotChanged> {
-        let latest = self.latest(id, text.clone());
-        self.replacement.finish(&text)?;
+        let latest = self.latest(id, text);
+        self.replacement.finish(text)?;
         Ok(Change { written: true, line, retired, latest })
     }
 }
