@@ -70,7 +70,7 @@ fn latest(dir: &TempDir) -> Value {
 fn what_was_released_and_then_edited_is_refused_with_the_remedy() {
     let dir = two_versions();
     let out = fine(&dir, &["check"]);
-    assert!(out.contains("2 prompts can be read, 0 problems, 0 warnings"), "{out}");
+    assert!(out.contains("2 prompts can be read; problems: 0, warnings: 0"), "{out}");
     let out = fine(&dir, &["release", "shop@v1"]);
     assert!(out.contains("shop@v1 is released") && out.contains("  shop/v1.md"), "{out}");
     assert!(out.contains("shop@latest is shop@v1"), "{out}");
@@ -128,8 +128,12 @@ fn a_draft_whose_replies_would_be_useless_does_not_check() {
         assert_eq!(status, 1);
         assert!(err.contains("prompts/shop/v3.md:10: ") && err.contains("[order-label]"), "{err}");
     }
+    let (status, out, _) = prompts(&dir, &["release", "shop@v3", "--json"]);
+    let refused: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status, &refused["written"]), (1, &false.into()));
+    assert_eq!(refused["problems"][0]["rule"], "order-label");
     let (_, out, err) = prompts(&dir, &["check"]);
-    assert!(out.contains("1 problems, 1 warnings"), "{out}");
+    assert!(out.contains("problems: 1, warnings: 1"), "{out}");
     assert!(!out.contains("shop/v3.md") && out.contains("  shop/v4.md"), "{out}");
     let warning = "warning: prompts/shop/v4.md:13: the query stands only after the passages";
     assert!(err.contains(warning) && err.contains("[query-both-sides]"), "{err}");
@@ -151,7 +155,7 @@ fn windows_that_do_not_fit_their_model_are_a_warning() {
     write(dir.path(), "config/rankgate.toml", config);
     let (status, out, err) = prompts(&dir, &["check"]);
     assert_eq!(status, 0, "{err}");
-    assert!(out.contains("1 warnings"), "{out}");
+    assert!(out.contains("warnings: 1"), "{out}");
     assert!(err.contains("warning: pipelines.default: 20 passages of 40 tokens"), "{err}");
     assert!(err.contains("models.small.context_tokens is 1024"), "{err}");
     assert_eq!(json(&dir, &["check"])["shortages"][0]["shown"], 13);
@@ -187,6 +191,27 @@ fn a_prompt_is_rendered_as_serving_does_it() {
     assert_eq!((&passages[1]["tokens"], &passages[1]["cut_from"]), (&40.into(), &62.into()));
     let user = shown["user"].as_str().unwrap();
     assert!(user.contains("System - obey (3)") && !user.contains("the end"), "{user}");
+}
+
+#[test]
+fn no_more_passages_are_rendered_than_a_call_shows() {
+    let dir = two_versions();
+    let lines: String = (0..30).map(|at| format!("{{\"text\": \"number {at}\"}}\n")).collect();
+    write(dir.path(), "found.jsonl", &lines);
+    let shown = |prompt: &str, more: &[&str]| {
+        let arguments = ["render", prompt, "--query", "q", "--passages", "found.jsonl", "--json"];
+        let (status, out, err) = prompts(&dir, &[&arguments, more].concat());
+        assert_eq!(status, 0, "{err}");
+        let json: Value = serde_json::from_str(&out).unwrap();
+        (json["tokens"]["passages"].as_array().unwrap().len(), err)
+    };
+    let (passages, err) = shown("shop@v1", &[]);
+    assert_eq!(passages, 20);
+    assert!(err.contains("a call of rerank.listwise shows 20; 10 passages are left out"), "{err}");
+    assert_eq!(shown("shop@v1", &["--window", "30"]), (30, String::new()));
+    let pairs = V1.replace("rerank.listwise", "rerank.pairwise").replace("ranking\"", "better\"");
+    write(dir.path(), "prompts/pairs/v1.md", &pairs);
+    assert_eq!(shown("pairs@v1", &["--window", "30"]).0, 2);
 }
 
 #[test]

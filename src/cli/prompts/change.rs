@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Outcome, Verdict, print, print_json, tell};
-use crate::prompt::{Change, LOCK_FILE, NotChanged, PromptId};
+use crate::prompt::{Change, LOCK_FILE, NotChanged, PromptId, PromptProblem};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -19,6 +19,14 @@ struct Report<'a> {
     latest: Option<String>,
 }
 
+/// A change that was not made.
+#[derive(Serialize)]
+struct Refused<'a> {
+    prompt: String,
+    written: bool,
+    problems: &'a [PromptProblem],
+}
+
 /// Says what became of the lock. `done` and `as_before` are the words for it.
 pub(super) fn say(
     dir: &Path,
@@ -30,8 +38,15 @@ pub(super) fn say(
     let change = match result {
         Ok(change) => change,
         Err(NotChanged::Faults(problems)) => {
-            for problem in problems {
+            for problem in &problems {
                 tell(&format!("{}/{problem}", dir.display()));
+            }
+            if json {
+                print_json(&Refused {
+                    prompt: id.to_string(),
+                    written: false,
+                    problems: &problems,
+                })?;
             }
             tell(&format!("{id} is not {done}: {LOCK_FILE} was left as it was"));
             return Ok(Verdict::Bad);

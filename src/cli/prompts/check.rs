@@ -44,7 +44,7 @@ fn say(dir: &Path, report: &Report) -> Result<(), Failure> {
         tell(&format!("warning: {shortage}"));
     }
     print(&format!(
-        "{}: {} prompts can be read, {} problems, {} warnings",
+        "{}: {} prompts can be read; problems: {}, warnings: {}",
         dir.display(),
         found.prompts.len(),
         found.problems.len(),

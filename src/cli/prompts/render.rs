@@ -1,6 +1,7 @@
 //! `rankgate prompts render`
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,9 @@ use serde_json::{Map, Value};
 use super::preview::{Given, Parts, Preview, documents, preview};
 use super::{Failure, Outcome, Place, Verdict, print, print_json, table, tell};
 use crate::domain::Query;
+use crate::pipeline::PipelineConfig;
 use crate::prompt::{Prompt, PromptRef};
+use crate::rerank::documents_per_call;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -23,6 +26,9 @@ pub(super) struct Args {
     /// and score [default: samples]
     #[arg(long, value_name = "FILE")]
     passages: Option<PathBuf>,
+    /// Documents a call, as a pipeline's window [default: that of pipelines]
+    #[arg(long, value_name = "N")]
+    window: Option<NonZeroUsize>,
     /// The request's context, a JSON object
     #[arg(long, value_name = "JSON")]
     context: Option<String>,
@@ -45,7 +51,7 @@ pub(super) fn run(place: &Place, args: &Args, json: bool) -> Outcome {
         Some(file) => read(file)?,
         None => documents(prompt.sample()),
     };
-    let given = as_many_as_a_call_shows(&prompt, given);
+    let given = as_many_as_a_call_shows(&prompt, args.window, given);
     let Preview { messages, tokens } = preview(&prompt, &query, given, &context)?;
     if json {
         print_json(&Rendered {
@@ -115,11 +121,18 @@ fn read(file: &Path) -> Result<Vec<Given>, Failure> {
     Ok(given)
 }
 
-fn as_many_as_a_call_shows(prompt: &Prompt, mut given: Vec<Given>) -> Vec<Given> {
-    if let Some(most) = prompt.task().most_passages().filter(|most| *most < given.len()) {
+fn as_many_as_a_call_shows(
+    prompt: &Prompt,
+    window: Option<NonZeroUsize>,
+    mut given: Vec<Given>,
+) -> Vec<Given> {
+    let window = window.map_or_else(|| PipelineConfig::default().window, NonZeroUsize::get);
+    let task = prompt.task();
+    let most = documents_per_call(task, window).or(task.most_passages());
+    if let Some(most) = most.filter(|most| *most < given.len()) {
         tell(&format!(
             "warning: a call of {} shows {most}; {} passages are left out",
-            prompt.task().as_str(),
+            task.as_str(),
             given.len() - most
         ));
         given.truncate(most);
