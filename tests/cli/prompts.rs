@@ -196,8 +196,7 @@ fn a_prompt_is_rendered_as_serving_does_it() {
 #[test]
 fn no_more_passages_are_rendered_than_a_call_shows() {
     let dir = two_versions();
-    let lines: String = (0..30).map(|at| format!("{{\"text\": \"number {at}\"}}\n")).collect();
-    write(dir.path(), "found.jsonl", &lines);
+    write(dir.path(), "found.jsonl", &"{\"text\": \"a tent\"}\n".repeat(30));
     let shown = |prompt: &str, more: &[&str]| {
         let arguments = ["render", prompt, "--query", "q", "--passages", "found.jsonl", "--json"];
         let (status, out, err) = prompts(&dir, &[&arguments, more].concat());
