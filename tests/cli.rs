@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod program;
+#[path = "cli/prompts.rs"]
+mod prompts;
 
 use std::path::Path;
 use std::process::Output;

@@ -1,14 +1,14 @@
 //! One version of one prompt: a checked file that makes messages.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use minijinja::ErrorKind;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::front_matter::{self, FrontMatter};
-use super::lock::file_of;
 use super::problem::PromptProblem;
+use super::sample;
 use super::template::Template;
 use super::variables::Variables;
 use super::{Messages, OutputKind, PromptId, PromptInput, Task};
@@ -26,19 +26,31 @@ pub enum PromptStatus {
 }
 
 /// One loaded version.
-#[derive(Debug)]
 pub struct Prompt {
     id: PromptId,
     status: PromptStatus,
     sha256: String,
+    source: String,
     front: FrontMatter,
     template: Template,
+}
+
+/// Without its text, which is in no log.
+impl fmt::Debug for Prompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, status, sha256, .. } = self;
+        f.debug_struct("Prompt")
+            .field("id", id)
+            .field("status", status)
+            .field("sha256", sha256)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Prompt {
     /// Reads a file, as a draft.
     pub(super) fn read(id: PromptId, bytes: &[u8]) -> Result<Self, Vec<PromptProblem>> {
-        let file = file_of(&id);
+        let file = id.file();
         let text = str::from_utf8(bytes).map_err(|error| {
             let line = bytes[..error.valid_up_to()].split(|&byte| byte == b'\n').count();
             vec![PromptProblem::new(
@@ -58,6 +70,7 @@ impl Prompt {
                 id,
                 status: PromptStatus::Draft,
                 sha256: hex(&Sha256::digest(bytes)),
+                source: text.to_owned(),
                 front,
                 template,
             }),
@@ -90,6 +103,16 @@ impl Prompt {
     #[must_use]
     pub fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    /// The file as it is.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(super) const fn template(&self) -> &Template {
+        &self.template
     }
 
     /// What its replies mean.
@@ -135,6 +158,21 @@ impl Prompt {
             max_passage_tokens: self.max_passage_tokens(),
             context: self.context().to_vec(),
         }
+    }
+
+    /// Its own words: the messages with no query, no passages and no context.
+    ///
+    /// # Errors
+    /// As for [`Self::render`].
+    pub fn fixed_part(&self) -> Result<Messages, RenderError> {
+        self.render(&sample::bare())
+    }
+
+    /// Input that shows what it looks like, with as many passages as its task
+    /// is about.
+    #[must_use]
+    pub fn sample(&self) -> PromptInput {
+        sample::of_task(self.task(), self.context())
     }
 
     /// Makes the messages. Everything of `input` but its nonce is neutralised

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::PromptId;
-use super::lock::{LOCK_FILE, file_of, id_of};
+use super::lock::{LOCK_FILE, id_of};
 use super::problem::PromptProblem;
 
 /// Largest prompt file and lock in bytes.
@@ -76,7 +76,7 @@ fn read_prompt(root: &Path, name: &str, files: &mut Files, problems: &mut Vec<Pr
         };
         match bounded(&folder.join(&entry)) {
             Ok(bytes) => files.prompts.push((id, bytes)),
-            Err(error) => problems.push(unreadable(&file_of(&id), &error)),
+            Err(error) => problems.push(unreadable(&id.file(), &error)),
         }
     }
 }

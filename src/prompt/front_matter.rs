@@ -146,7 +146,12 @@ fn line_at(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 
-/// The line in the file on which a key of the front matter stands.
+/// The line of a file on which a key of its front matter stands.
+pub(super) fn line_of_key(file: &str, key: &str) -> usize {
+    key_line(file.split_once('\n').map_or("", |(_, front)| front), key)
+}
+
+/// The same, of the front matter alone.
 fn key_line(front: &str, key: &str) -> usize {
     let named = |line: &str| {
         line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))

@@ -34,12 +34,36 @@ pub(super) struct Released {
 
 /// The line that releases a version.
 pub(super) fn lock_line(id: &PromptId, sha256: &str) -> String {
-    format!("{sha256}  {}", file_of(id))
+    format!("{sha256}  {}", id.file())
 }
 
-/// The file of a version, relative to the prompts folder.
-pub(super) fn file_of(id: &PromptId) -> String {
-    format!("{}/v{}.md", id.name, id.version)
+/// The line that takes a released version out of `@latest`.
+pub(super) fn retired_line(id: &PromptId) -> String {
+    format!("# retired {}", id.file())
+}
+
+/// The lock with one more line, before the first of a file that sorts after
+/// it: locks are sorted by file as `sort` does it, byte by byte.
+pub(super) fn with_released(lock: &str, id: &PromptId, sha256: &str) -> String {
+    let file = id.file();
+    let mut lines: Vec<&str> = lock.lines().collect();
+    let after = |line: &&str| fields(line.trim_end()).is_some_and(|(_, path)| *path > *file);
+    let at = lines.iter().position(after).unwrap_or(lines.len());
+    let line = lock_line(id, sha256);
+    lines.insert(at, &line);
+    joined(&lines)
+}
+
+/// The lock with a line that retires a version, behind that which released it.
+pub(super) fn with_retired(lock: &str, released: &Released, id: &PromptId) -> String {
+    let mut lines: Vec<&str> = lock.lines().collect();
+    let line = retired_line(id);
+    lines.insert(released.line.min(lines.len()), &line);
+    joined(&lines)
+}
+
+fn joined(lines: &[&str]) -> String {
+    lines.join("\n") + "\n"
 }
 
 /// The version that a relative path means.
@@ -135,6 +159,45 @@ mod tests {
         let (lock, problems) = parse(&lock_line(&id("a-b", 3), HASH));
         assert_eq!(problems, []);
         assert!(lock.released.contains_key(&id("a-b", 3)));
+    }
+
+    #[test]
+    fn a_lock_stays_sorted_and_keeps_its_comments() {
+        let mut lock = String::from("# released prompts");
+        for (name, version) in [("b", 1), ("a", 2), ("a-b", 1), ("c", 1), ("a", 10), ("a", 1)] {
+            lock = with_released(&lock, &id(name, version), HASH);
+        }
+        let (read, _) = parse(&lock);
+        lock = with_retired(&lock, &read.released[&id("a", 10)], &id("a", 10));
+        lock = with_released(&lock, &id("a", 11), HASH);
+        let files: Vec<_> = lock.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+        let expected = [
+            "prompts",
+            "a-b/v1.md",
+            "a/v1.md",
+            "a/v10.md",
+            "a/v10.md",
+            "a/v11.md",
+            "a/v2.md",
+            "b/v1.md",
+            "c/v1.md",
+        ];
+        assert_eq!(files, expected);
+        assert_eq!(lock.lines().nth(4), Some("# retired a/v10.md"));
+        assert!(lock.ends_with(".md\n"));
+        let (read, problems) = parse(&lock);
+        assert_eq!((read.released.len(), problems.len()), (7, 0));
+        let retired: Vec<_> = read.released.iter().filter(|(_, it)| it.retired).collect();
+        assert_eq!(retired.len(), 1);
+        assert_eq!(retired[0].0, &id("a", 10));
+    }
+
+    #[test]
+    fn a_first_line_needs_no_lock_and_an_unsorted_one_keeps_its_order() {
+        assert_eq!(with_released("", &id("a", 1), HASH), format!("{HASH}  a/v1.md\n"));
+        let lock = format!("{HASH}  c/v1.md\n{HASH}  a/v1.md");
+        let more = with_released(&lock, &id("d", 1), HASH);
+        assert_eq!(more, format!("{lock}\n{HASH}  d/v1.md\n"));
     }
 
     #[test]

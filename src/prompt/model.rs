@@ -44,6 +44,17 @@ impl Task {
             Self::Judge => "judge",
         }
     }
+
+    /// How many passages a call of this task shows at most; none where that is
+    /// the caller's choice.
+    #[must_use]
+    pub const fn most_passages(self) -> Option<usize> {
+        match self {
+            Self::Pointwise => Some(1),
+            Self::Pairwise | Self::Contrast => Some(2),
+            Self::Listwise | Self::Graded | Self::Explain | Self::Judge => None,
+        }
+    }
 }
 
 /// How a prompt wants its reply.
@@ -63,6 +74,14 @@ pub struct PromptId {
     pub name: String,
     /// The N of `vN.md`.
     pub version: u32,
+}
+
+impl PromptId {
+    /// Its file, relative to the prompts folder.
+    #[must_use]
+    pub fn file(&self) -> String {
+        format!("{}/v{}.md", self.name, self.version)
+    }
 }
 
 impl fmt::Display for PromptId {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::lint::Rule;
+
 /// One fault of one file: where, what is wrong, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PromptProblem {
@@ -16,6 +18,9 @@ pub struct PromptProblem {
     pub reason: String,
     /// What to do about it.
     pub remedy: String,
+    /// The linter's rule that it breaks, where it is one of those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Rule>,
 }
 
 impl PromptProblem {
@@ -25,7 +30,13 @@ impl PromptProblem {
         reason: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { file: file.into(), line: line.into(), reason: reason.into(), remedy: remedy.into() }
+        Self {
+            file: file.into(),
+            line: line.into(),
+            reason: reason.into(),
+            remedy: remedy.into(),
+            rule: None,
+        }
     }
 }
 
@@ -35,7 +46,8 @@ impl fmt::Display for PromptProblem {
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
-        write!(f, ": {}; {}", self.reason, self.remedy)
+        write!(f, ": {}; {}", self.reason, self.remedy)?;
+        self.rule.map_or(Ok(()), |rule| write!(f, " [{rule}]"))
     }
 }
 

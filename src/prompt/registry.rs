@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::file::{Prompt, PromptInfo, PromptStatus};
 use super::folder::{self, Files};
-use super::lock::{self, LOCK_FILE, Lock, file_of, lock_line};
+use super::lint::{Findings, lint};
+use super::lock::{self, LOCK_FILE, Lock, lock_line};
 use super::problem::{InvalidPrompts, PromptProblem};
 use super::reference::{PromptRef, VersionRef};
 use super::{PromptId, builtin};
@@ -24,8 +25,11 @@ pub struct Registry {
 pub struct FolderCheck {
     /// The prompts that are right.
     pub prompts: Vec<PromptInfo>,
-    /// Everything that is wrong; empty where the folder can be served.
+    /// Everything that has to be mended; empty where the folder can be served
+    /// and its drafts can be released.
     pub problems: Vec<PromptProblem>,
+    /// What could be better.
+    pub warnings: Vec<PromptProblem>,
     /// Lines that release the drafts when they are appended to the lock.
     pub lines_to_release: Vec<String>,
 }
@@ -50,24 +54,35 @@ impl Registry {
             .map_err(|(_, problems)| InvalidPrompts { folder: "(built in)".into(), problems })
     }
 
-    /// Looks for faults in a folder without using it.
+    /// What is right in a folder, and everything that is wrong with the rest:
+    /// for those who work on its prompts.
     #[must_use]
-    pub fn check(dir: &Path) -> FolderCheck {
+    pub fn survey(dir: &Path) -> (Self, Vec<PromptProblem>) {
         let (files, problems) = folder::read(dir);
-        let (registry, problems) = match Self::build(files, problems) {
+        match Self::build(files, problems) {
             Ok(registry) => (registry, Vec::new()),
             Err(found) => found,
-        };
-        let drafts = registry.iter().filter(|prompt| prompt.status() == PromptStatus::Draft);
-        FolderCheck {
-            lines_to_release: drafts.map(|p| lock_line(p.id(), p.sha256())).collect(),
-            prompts: registry.list(),
-            problems,
         }
     }
 
+    /// Looks for faults in a folder without using it, and for what could be
+    /// better.
+    #[must_use]
+    pub fn check(dir: &Path) -> FolderCheck {
+        let (registry, mut problems) = Self::survey(dir);
+        let Findings { errors, warnings } = lint(registry.iter().map(AsRef::as_ref));
+        let releasable = |prompt: &&Arc<Prompt>| {
+            let file = prompt.id().file();
+            prompt.status() == PromptStatus::Draft && errors.iter().all(|error| error.file != file)
+        };
+        let lines_to_release = registry.iter().filter(releasable);
+        let lines_to_release = lines_to_release.map(|p| lock_line(p.id(), p.sha256())).collect();
+        problems.extend(errors);
+        FolderCheck { prompts: registry.list(), problems, warnings, lines_to_release }
+    }
+
     /// Reads every file; on faults, what is right comes back with them.
-    fn build(
+    pub(super) fn build(
         files: Files,
         mut problems: Vec<PromptProblem>,
     ) -> Result<Self, (Self, Vec<PromptProblem>)> {
@@ -162,11 +177,11 @@ fn listed<'a>(prompts: impl Iterator<Item = &'a Arc<Prompt>>) -> String {
 
 /// Gives a prompt the status that the lock says, if its bytes are those that
 /// were released.
-fn by_lock(prompt: Prompt, lock: &Lock) -> Result<Prompt, PromptProblem> {
+pub(super) fn by_lock(prompt: Prompt, lock: &Lock) -> Result<Prompt, PromptProblem> {
     let Some(released) = lock.released.get(prompt.id()) else { return Ok(prompt) };
     if released.sha256 != prompt.sha256() {
         return Err(PromptProblem::new(
-            file_of(prompt.id()),
+            prompt.id().file(),
             None,
             format!(
                 "this version is released and its content has changed (the lock's line {} has \
@@ -194,7 +209,7 @@ fn gone(lock: &Lock, files: &Files) -> Vec<PromptProblem> {
             PromptProblem::new(
                 LOCK_FILE,
                 released.line,
-                format!("{} is released and can't be read", file_of(id)),
+                format!("{} is released and can't be read", id.file()),
                 "restore the file; a version that is no longer wanted is retired, not removed",
             )
         })

@@ -1,13 +1,15 @@
 //! The template of one prompt: compiled, checked against what it may use, and
 //! tried on sample input, so that what can go wrong goes wrong at load.
 
+use std::collections::HashSet;
+
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 
-use super::Messages;
 use super::problem::PromptProblem;
 use super::sample;
 use super::variables::{self, Variables};
+use super::{Messages, PromptInput};
 
 /// Instructions that one rendering may take. The largest sensible prompt (a
 /// thousand passages, twice) takes about forty thousand.
@@ -51,6 +53,12 @@ impl Template {
         if problems.is_empty() { Ok(template) } else { Err(problems) }
     }
 
+    /// Names that it reads, with their fields: `context.profile`.
+    pub fn names(&self) -> HashSet<String> {
+        let template = self.environment.templates().next();
+        template.map(|(_, template)| template.undeclared_variables(true)).unwrap_or_default()
+    }
+
     /// Renders both blocks.
     pub fn render(&self, variables: &Variables<'_>) -> Result<Messages, minijinja::Error> {
         let (messages, _) = self.render_with_rest(variables)?;
@@ -78,7 +86,7 @@ impl Template {
     /// Names that the template reads and nobody will give it.
     fn unknown_names(&self, file: &str, declared: &[String]) -> Vec<PromptProblem> {
         let Some((_, template)) = self.environment.templates().next() else { return Vec::new() };
-        let mut names: Vec<String> = template.undeclared_variables(true).into_iter().collect();
+        let mut names: Vec<String> = self.names().into_iter().collect();
         names.sort_unstable();
         names
             .into_iter()
@@ -103,7 +111,18 @@ impl Template {
                 }
             }
         }
-        Vec::new()
+        self.trial_without_passages(file, declared).into_iter().collect()
+    }
+
+    /// Serving counts the prompt's own words before it knows how many passages
+    /// fit, so the template has to do without any.
+    fn trial_without_passages(&self, file: &str, declared: &[String]) -> Option<PromptProblem> {
+        let input = PromptInput { query: "a query".into(), ..sample::bare() };
+        let error = self.render(&Variables::of(&input, declared)).err()?;
+        let remedy = "its own tokens are counted without any: loop over passages, or guard what \
+                      needs one with {% if passages %}";
+        let reason = format!("the template can't do without passages: {}", error.kind());
+        Some(PromptProblem::new(file, error.line(), reason, remedy))
     }
 }
 
@@ -177,7 +196,7 @@ fn described(file: &str, error: &minijinja::Error) -> PromptProblem {
 }
 
 /// The first line on which `name` stands inside a tag.
-fn line_of(source: &str, name: &str) -> Option<usize> {
+pub(super) fn line_of(source: &str, name: &str) -> Option<usize> {
     let mut offset = 0;
     while let Some(open) = find_any(source, offset, ["{{", "{%"]) {
         let close = find_any(source, open + 2, ["}}", "%}"]).unwrap_or(source.len());
@@ -291,6 +310,22 @@ mod tests {
             assert_eq!(problems[0].line, Some(line), "{}", problems[0]);
         }
         assert!(!problems[0].remedy.is_empty());
+    }
+
+    #[test]
+    fn a_template_has_to_do_without_passages() {
+        let body = "{% block system %}{% endblock %}{% block user %}{{ query }}\n\
+                    [{{ passages[0].label }}]{% endblock %}";
+        let problems = compile(body).unwrap_err();
+        assert_eq!(problems[0].line, Some(2), "{problems:?}");
+        assert!(problems[0].reason.contains("without passages"), "{}", problems[0]);
+        let guarded = body.replace("[{{", "{% if passages %}[{{").replace("}}]", "}}]{% endif %}");
+        compile(&guarded).unwrap();
+        compile(
+            "{% block system %}{% endblock %}\
+             {% block user %}{% for p in passages %}{{ p.text }}{% endfor %}{% endblock %}",
+        )
+        .unwrap();
     }
 
     #[test]

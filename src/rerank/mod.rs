@@ -23,6 +23,7 @@ mod pointwise;
 mod progress;
 mod refine;
 mod run;
+mod shown;
 mod single;
 mod sliding;
 mod strategy;
@@ -40,5 +41,9 @@ pub use paces::Paces;
 pub use plan::{LADDER, Means, plan};
 pub use progress::Progress;
 pub use run::{Job, run};
+pub use shown::{
+    Fit, cut_passage, documents_per_call, fit_window, prompt_input, reply_tokens, shuffled_labels,
+    window_tokens,
+};
 pub use strategy::{Shape, Standing, Strategy, Window};
 pub use window::{Asker, Prompts, canonical};

@@ -2,27 +2,18 @@
 
 use std::sync::Arc;
 
-use rand::seq::SliceRandom;
-use rand_pcg::Pcg64Mcg;
-use rand_pcg::rand_core::SeedableRng;
 use serde_json::{Map, Value};
 
 use super::evidence::PartialOrder;
 use super::metrics::Replies;
 use super::parse::{self, Reading, Unusable};
+use super::shown::{
+    FORMAT_OVERHEAD, Fit, cut_passage, fit_window, prompt_input, reply_tokens, shuffled_labels,
+};
 use super::strategy::Window;
 use crate::domain::{Candidate, Failure, Query, Repairs};
 use crate::llm::{ChatModel, ChatReply, ChatRequest};
-use crate::prompt::{Messages, Passage, Prompt, PromptInput, Task};
-
-/// Passages are never cut below so many tokens; fewer are shown instead.
-const PASSAGE_FLOOR: usize = 32;
-/// What a template is assumed to add around each passage.
-const PASSAGE_OVERHEAD: usize = 24;
-/// Tokens that chat formats add around messages.
-const FORMAT_OVERHEAD: usize = 32;
-/// Room for white space, a fence or a closing remark around a JSON reply.
-const REPLY_HEADROOM: u32 = 64;
+use crate::prompt::{Messages, Passage, Prompt, Task};
 
 /// What all windows of one rerank share.
 pub struct Asker {
@@ -151,13 +142,14 @@ impl Asker {
     /// on these values.
     pub(super) fn ask(&self, window: &Window, salt: u64) -> Result<Ask, Failure> {
         let prompt = self.prompts.of(window.task);
-        let reply_tokens = self.reply_tokens(window.task, window.wanted);
+        let logprobs = self.model.spec().logprobs;
+        let reply_tokens = reply_tokens(window.task, window.wanted, logprobs);
         let (members, passage_tokens) = self.fit(prompt, &window.members, reply_tokens)?;
         let left_some_out = members.len() < window.members.len();
         if left_some_out && window.task == Task::Pairwise {
             return Err(Failure::ContextOverflow);
         }
-        let labels = self.shuffled_labels(members.len(), salt);
+        let labels = shuffled_labels(members.len(), self.seed ^ salt.rotate_left(32));
         let messages = self.render(prompt, &members, &labels, passage_tokens, window.wanted)?;
         let mut by_label = vec![0; members.len()];
         for (&label, &member) in labels.iter().zip(&members) {
@@ -197,34 +189,11 @@ impl Asker {
         let budget = self.max_passage_tokens.map_or(most, |cap| cap.clamp(1, most));
         let fixed = self.render(prompt, &[], &[], 0, 1)?;
         let fixed = self.model.count_tokens(&fixed.system) + self.model.count_tokens(&fixed.user);
-        let taken = fixed + FORMAT_OVERHEAD + reply_tokens as usize;
-        let room = self.model.spec().context_tokens.saturating_sub(taken);
-        let floor = PASSAGE_FLOOR.min(budget);
-        let fitting = (room / (floor + PASSAGE_OVERHEAD)).min(members.len());
-        if fitting == 0 {
-            return Err(Failure::ContextOverflow);
-        }
-        let each = (room / fitting).saturating_sub(PASSAGE_OVERHEAD).clamp(floor, budget);
-        Ok((members[..fitting].to_vec(), each))
-    }
-
-    /// Tokens that a reply may take: what its labels need, with some room.
-    /// Models that enforce a schema stop by themselves; others are stopped
-    /// here. Where a probability is read, the first token says everything.
-    fn reply_tokens(&self, task: Task, wanted: usize) -> u32 {
-        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX / 64);
-        match task {
-            Task::Pointwise if self.model.spec().logprobs => 1,
-            Task::Pointwise | Task::Pairwise => REPLY_HEADROOM,
-            Task::Graded => REPLY_HEADROOM + wanted * 20,
-            _ => REPLY_HEADROOM + wanted * 6,
-        }
-    }
-
-    fn shuffled_labels(&self, n: usize, salt: u64) -> Vec<usize> {
-        let mut labels: Vec<usize> = (1..=n).collect();
-        labels.shuffle(&mut Pcg64Mcg::seed_from_u64(self.seed ^ salt.rotate_left(32)));
-        labels
+        let context = self.model.spec().context_tokens;
+        let Fit { passages, tokens_each } =
+            fit_window(context, fixed, reply_tokens, members.len(), budget)
+                .ok_or(Failure::ContextOverflow)?;
+        Ok((members[..passages].to_vec(), tokens_each))
     }
 
     fn render(
@@ -241,29 +210,26 @@ impl Asker {
             .filter_map(|(&member, &label)| Some((self.candidates.get(member)?, label)))
             .map(|(candidate, label)| self.passage(candidate, label, passage_tokens))
             .collect();
-        let input = PromptInput {
-            query: self.query.as_str().to_owned(),
-            lang: String::new(),
-            passages,
-            top_k: wanted,
-            context: self.context.clone(),
-            nonce: self.nonce.clone(),
-        };
+        let input = prompt_input(&self.query, passages, wanted, self.context.clone(), &self.nonce);
         prompt.render(&input).map_err(|error| {
             tracing::error!(prompt = %prompt.id(), %error, "prompt does not render");
             Failure::MalformedOutput
         })
     }
 
-    /// The title counts towards the passage's budget and comes first.
     fn passage(&self, candidate: &Candidate, label: usize, tokens: usize) -> Passage {
         let document = &candidate.document;
-        let title = self.model.truncate(&document.title, tokens);
-        let left = tokens.saturating_sub(self.model.count_tokens(title));
+        let (title, text) = cut_passage(
+            &document.title,
+            &document.text,
+            tokens,
+            |text| self.model.count_tokens(text),
+            |text, most| self.model.truncate(text, most),
+        );
         Passage {
             label,
             title: title.to_owned(),
-            text: self.model.truncate(&document.text, left).to_owned(),
+            text: text.to_owned(),
             score: shown_score(candidate),
             metadata: document.metadata.clone(),
         }
