@@ -75,6 +75,16 @@ impl Evidence {
         self.rounds.contains(&task)
     }
 
+    /// What was known when a round began, but for replies that came late.
+    pub(super) fn before(&self, round: u32) -> Self {
+        let answered = self.answered.range(..(round, 0));
+        Self {
+            candidates: self.candidates,
+            answered: answered.map(|(id, it)| (*id, it.clone())).collect(),
+            rounds: self.rounds.iter().take(round as usize).copied().collect(),
+        }
+    }
+
     /// What is known without the rounds of a task.
     pub(super) fn without(&self, task: Task) -> Self {
         let other = |round: u32| self.rounds.get(round as usize) != Some(&task);

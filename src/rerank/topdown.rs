@@ -71,7 +71,8 @@ impl TopDown {
             if winners.len() == before || winners.len() >= pool.len() {
                 return Step::Done;
             }
-            pool = strongest_first(known, &winners);
+            // By what was known then: the same pool whenever it is gone through.
+            pool = strongest_first(&known.before(round + 2), &winners);
             round += 2;
             if round == 2 * MOST_DESCENTS {
                 pool.truncate(self.window);
@@ -116,11 +117,14 @@ impl Strategy for TopDown {
 fn ordered(known: &Evidence, round: u32, head: &[usize]) -> Vec<usize> {
     match known.of_round(round).next() {
         Some((_, reply)) => {
-            let mut ordered = reply.ranked.clone();
+            // A late reply may have changed the pool since: the pivot is one of
+            // the head as it is now.
+            let in_head = reply.ranked.iter().copied().filter(|at| head.contains(at));
+            let mut ordered: Vec<usize> = in_head.collect();
             ordered.extend(head.iter().copied().filter(|at| !reply.ranked.contains(at)));
             ordered
         }
-        None => strongest_first(known, head),
+        None => strongest_first(&known.before(round + 1), head),
     }
 }
 
