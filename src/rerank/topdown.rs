@@ -116,7 +116,10 @@ impl Strategy for TopDown {
 fn ordered(known: &Evidence, round: u32, head: &[usize]) -> Vec<usize> {
     match known.of_round(round).next() {
         Some((_, reply)) => {
-            let mut ordered = reply.ranked.clone();
+            // What was learnt since may have moved documents into or out of
+            // the head: one that is below it is shown there, and not as pivot.
+            let in_head = reply.ranked.iter().copied().filter(|at| head.contains(at));
+            let mut ordered: Vec<usize> = in_head.collect();
             ordered.extend(head.iter().copied().filter(|at| !reply.ranked.contains(at)));
             ordered
         }
