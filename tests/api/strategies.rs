@@ -56,7 +56,7 @@ async fn ranked(app: &TestApp, body: &Value) -> (Value, Value) {
 #[test_case("sliding", LISTWISE, 5 ; "sliding")]
 #[test_case("blocks", LISTWISE, 12 ; "blocks")]
 #[test_case("refine", LISTWISE, 4 + 4 + 3 ; "refine")]
-#[test_case("topdown", LISTWISE, 8 ; "topdown")]
+#[test_case("topdown", LISTWISE, 10 ; "topdown")]
 #[test_case("graded", "prompt = \"rerank-graded@v1\"", 3 ; "graded")]
 #[test_case("pointwise", "prompt = \"rerank-pointwise@v1\"", 12 ; "pointwise")]
 #[test_case("pairwise", "prompt = \"rerank-pairwise@v1\"", 45 ; "pairwise")]

@@ -51,6 +51,29 @@ pub(super) fn replace(path: &Path, contents: &[u8]) -> Result<(), EngineError> {
     }
 }
 
+/// Space that has to be free before anything is written. The engine maps files
+/// with holes into memory: where the disk has no room for a hole that is
+/// written to, the system ends the process.
+const LEAST_FREE: u64 = 256 << 20;
+
+/// Refuses to write where the disk is nearly full.
+pub(super) fn check_space(folder: &Path) -> Result<(), EngineError> {
+    check_free(folder, LEAST_FREE)
+}
+
+fn check_free(folder: &Path, least: u64) -> Result<(), EngineError> {
+    let free = fs4::available_space(folder).map_err(io(folder))?;
+    if free >= least {
+        return Ok(());
+    }
+    let (free, least) = (free >> 20, least >> 20);
+    let problem = format!(
+        "nothing is written while less than {least} MiB of the disk are free, and it has {free}: \
+         make room; what is stored stays searchable"
+    );
+    Err(io(folder)(std::io::Error::new(std::io::ErrorKind::StorageFull, problem)))
+}
+
 /// For `map_err`: the error with its path.
 pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> EngineError + '_ {
     move |source| EngineError::Io { path: path.to_owned(), source }
@@ -59,6 +82,16 @@ pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> EngineError + '_
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_that_is_nearly_full_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        check_free(folder.path(), 0).unwrap();
+        let error = check_free(folder.path(), u64::MAX).unwrap_err().to_string();
+        assert!(error.contains("make room") && error.contains("MiB"), "{error}");
+        let gone = folder.path().join("gone");
+        assert!(matches!(check_space(&gone), Err(EngineError::Io { .. })));
+    }
 
     #[test]
     fn a_second_holder_is_refused_until_the_first_is_gone() {

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::EngineError;
 use super::condition::{metadata_path, to_qdrant};
 use super::convert::{self, uuid};
-use super::files::{io, replace};
+use super::files::{check_space, io, replace};
 use super::schema::{align, shard_config};
 use crate::domain::Document;
 use crate::retrieve::IndexType;
@@ -70,6 +70,7 @@ impl Shard {
     ) -> Result<Self, EngineError> {
         if !exists(&path) {
             fs::create_dir_all(&path).map_err(io(&path))?;
+            check_space(&path)?;
             write_manifest(&path, name, manifest)?;
         }
         Self::open(path, name, indexed)
@@ -214,6 +215,7 @@ impl Shard {
     /// Stores points. Once this returns they survive the end of the process,
     /// and after the next [`flush`](Self::flush) also a loss of power.
     pub(super) fn upsert(&self, points: Vec<Point>) -> Result<(), EngineError> {
+        check_space(&self.path)?;
         let points = points
             .into_iter()
             .map(|Point { id, document, bm25, dense }| {
@@ -242,6 +244,7 @@ impl Shard {
 
     /// Builds the vector index and drops what was deleted.
     pub(super) fn optimize(&self) -> Result<(), EngineError> {
+        check_space(&self.path)?;
         self.points.optimize().map(drop).map_err(|error| self.failed(&error))
     }
 
