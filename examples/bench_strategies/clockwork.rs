@@ -5,7 +5,9 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use rankgate::rerank::{Answered, Evidence, PartialOrder, Standing, Strategy, Window, WindowId};
+use rankgate::rerank::{
+    Answered, Evidence, PartialOrder, Standing, Strategy, WIDE_ROUND, Window, WindowId,
+};
 use rankgate::simulate::{Latency, Noise, Seen};
 
 use super::world::Question;
@@ -17,8 +19,6 @@ pub const WORDING_TOKENS: u64 = 150;
 pub const HEADING_TOKENS: u64 = 12;
 /// Tokens of a reply besides its labels, and for each label.
 pub const REPLY_TOKENS: (u64, u64) = (6, 2);
-/// From so many windows on, a round may go on without its last reply.
-const WIDE_ROUND: usize = 3;
 
 /// The simulated model and what surrounds it.
 #[derive(Clone, Copy)]

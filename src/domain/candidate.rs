@@ -27,6 +27,14 @@ pub struct FirstStageScores {
     pub freshness: Option<f32>,
 }
 
+impl FirstStageScores {
+    /// The score that the classical order goes by.
+    #[must_use]
+    pub fn deciding(&self) -> Option<f32> {
+        self.fusion.or(self.bm25).or(self.dense)
+    }
+}
+
 /// A document that the first stage retrieved or the caller sent.
 #[derive(Clone, Debug)]
 pub struct Candidate {

@@ -16,14 +16,9 @@ pub(super) fn is_confident(candidates: &CandidateList, min_margin: Option<f64>) 
 /// isn't above 0.
 fn margin(candidates: &CandidateList) -> Option<f64> {
     let [first, second, ..] = &candidates[..] else { return None };
+    let score = |candidate: &Candidate| candidate.scores.deciding().map(f64::from);
     let (first, second) = (score(first)?, score(second)?.max(0.0));
     (first > 0.0).then(|| ((first - second) / first).clamp(0.0, 1.0))
-}
-
-/// What the classical order was sorted by.
-fn score(candidate: &Candidate) -> Option<f64> {
-    let scores = candidate.scores;
-    scores.fusion.or(scores.bm25).or(scores.dense).map(f64::from)
 }
 
 #[cfg(test)]

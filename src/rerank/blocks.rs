@@ -32,10 +32,6 @@ impl Strategy for Blocks {
             .collect()
     }
 
-    fn to_rank(&self, candidates: usize) -> usize {
-        candidates
-    }
-
     fn wants_top(&self) -> Option<usize> {
         Some(self.depth)
     }

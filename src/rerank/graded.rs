@@ -25,10 +25,6 @@ impl Strategy for Graded {
             .collect()
     }
 
-    fn to_rank(&self, candidates: usize) -> usize {
-        candidates
-    }
-
     fn shape(&self, candidates: usize) -> Shape {
         let calls = u32::try_from(candidates.div_ceil(self.window)).unwrap_or(u32::MAX);
         Shape { rounds: 1, calls, passages: candidates }

@@ -103,7 +103,12 @@ fn order_of(window: &Window, kept: &Remembered) -> Option<PartialOrder> {
     Some(PartialOrder { ranked, unranked: members(unranked)?, grades: Vec::new() })
 }
 
+/// None where the reply saw a part of the window only, as in a small context:
+/// it would pass for all that can be known of the window.
 fn places_of(window: &Window, reply: &PartialOrder) -> Option<Remembered> {
+    if reply.ranked.len() + reply.unranked.len() < window.members.len() {
+        return None;
+    }
     let places = |members: &[usize]| -> Option<Vec<u16>> {
         members
             .iter()
@@ -114,4 +119,30 @@ fn places_of(window: &Window, reply: &PartialOrder) -> Option<Remembered> {
             .collect()
     };
     Some(Remembered::Order { ranked: places(&reply.ranked)?, unranked: places(&reply.unranked)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window() -> Window {
+        Window::new(Task::Listwise, vec![7, 3, 9], 2)
+    }
+
+    #[test]
+    fn an_order_is_kept_by_places_and_comes_back_for_other_positions() {
+        let reply = PartialOrder { ranked: vec![9, 7], unranked: vec![3], grades: Vec::new() };
+        let kept = places_of(&window(), &reply).unwrap();
+        assert_eq!(order_of(&window(), &kept), Some(reply));
+        let moved = Window::new(Task::Listwise, vec![0, 1, 2], 2);
+        assert_eq!(order_of(&moved, &kept).unwrap().ranked, [2, 0]);
+        let short = Window::new(Task::Listwise, vec![0, 1], 2);
+        assert_eq!(order_of(&short, &kept), None);
+    }
+
+    #[test]
+    fn a_reply_to_a_part_of_the_window_is_not_kept() {
+        let part = PartialOrder { ranked: vec![3], unranked: vec![7], grades: Vec::new() };
+        assert_eq!(places_of(&window(), &part), None);
+    }
 }

@@ -95,10 +95,6 @@ impl Strategy for Refine {
             .collect()
     }
 
-    fn to_rank(&self, candidates: usize) -> usize {
-        candidates
-    }
-
     fn wants_top(&self) -> Option<usize> {
         Some(self.depth)
     }

@@ -25,7 +25,7 @@ use crate::prompt::Task;
 /// A reply that can't be used is asked for once more.
 const ATTEMPTS_PER_WINDOW: u32 = 2;
 /// From so many windows on, a round may go on without its last reply.
-const WIDE_ROUND: usize = 3;
+pub const WIDE_ROUND: usize = 3;
 
 /// Everything one rerank needs besides time.
 pub struct Job {

@@ -66,10 +66,6 @@ impl Strategy for Sliding {
         vec![Window::new(Task::Listwise, members, wanted)]
     }
 
-    fn to_rank(&self, candidates: usize) -> usize {
-        candidates
-    }
-
     fn wants_top(&self) -> Option<usize> {
         self.top_n
     }

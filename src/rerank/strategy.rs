@@ -13,7 +13,9 @@ pub trait Strategy: Send + Sync {
 
     /// How many documents it means to rank, from the first on: the base of the
     /// coverage.
-    fn to_rank(&self, candidates: usize) -> usize;
+    fn to_rank(&self, candidates: usize) -> usize {
+        candidates
+    }
 
     /// How many results it was told are wanted, where that changes what it
     /// asks.

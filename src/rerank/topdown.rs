@@ -89,10 +89,6 @@ impl Strategy for TopDown {
         windows.into_iter().map(|members| Window::new(Task::Listwise, members, wanted)).collect()
     }
 
-    fn to_rank(&self, candidates: usize) -> usize {
-        candidates
-    }
-
     fn wants_top(&self) -> Option<usize> {
         Some(self.depth)
     }

@@ -127,7 +127,7 @@ impl Asker {
         for candidate in window.members.iter().filter_map(|&at| self.candidates.get(at)) {
             add(candidate.document.id.as_str().as_bytes());
             add(candidate.document.content_hash().as_bytes());
-            let score = shown_score(candidate).map_or(0, f32::to_bits);
+            let score = candidate.scores.deciding().map_or(0, f32::to_bits);
             add(&score.to_le_bytes());
         }
         key.finalize()
@@ -230,15 +230,10 @@ impl Asker {
             label,
             title: title.to_owned(),
             text: text.to_owned(),
-            score: shown_score(candidate),
+            score: candidate.scores.deciding(),
             metadata: document.metadata.clone(),
         }
     }
-}
-
-/// The score that the classical order was sorted by.
-fn shown_score(candidate: &Candidate) -> Option<f32> {
-    candidate.scores.fusion.or(candidate.scores.bm25).or(candidate.scores.dense)
 }
 
 /// The same text for the same fields in any order.
