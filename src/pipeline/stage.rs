@@ -216,6 +216,7 @@ impl Stage<'_> {
             prompts_sha256: &prompts,
             model: self.llm.model.spec().fingerprint,
             query: &self.asked.query,
+            lang: self.lang(),
             context: &canonical(&self.asked.context),
             // Only what changes the calls may tell rankings apart.
             top_n: arrangement.strategy(terms).wants_top(),
@@ -257,6 +258,7 @@ impl Stage<'_> {
             strategy: arrangement.strategy(terms),
             asker: Asker {
                 query: self.asked.query.clone(),
+                lang: self.lang().to_owned(),
                 candidates: self.shown.to_vec(),
                 prompts: self.llm.prompts.clone(),
                 model: Arc::clone(&self.llm.model),
@@ -270,6 +272,13 @@ impl Stage<'_> {
             memory: self.gateway.cache.replies(&TenantId::default()),
             paces: Arc::clone(&self.gateway.paces),
         }
+    }
+
+    /// The language of the pipeline's documents; empty where it has no
+    /// collection that says so.
+    fn lang(&self) -> &'static str {
+        let Pipeline { config, lexical, .. } = self.pipeline;
+        if config.collection.is_empty() { "" } else { lexical.language.tag() }
     }
 
     /// A delimiter that no document can know.

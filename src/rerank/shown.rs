@@ -64,7 +64,7 @@ pub fn reply_tokens(task: Task, wanted: usize, logprobs: bool) -> u32 {
     match task {
         Task::Pointwise if logprobs => 1,
         Task::Pointwise | Task::Pairwise => REPLY_HEADROOM,
-        Task::Graded => REPLY_HEADROOM + wanted * 20,
+        Task::Graded | Task::Judge => REPLY_HEADROOM + wanted * 20,
         _ => REPLY_HEADROOM + wanted * 6,
     }
 }
@@ -105,10 +105,11 @@ pub fn cut_passage<'a>(
     (title, truncate(text, left))
 }
 
-/// What a prompt is given.
+/// What a prompt is given. `lang` is a BCP 47 tag, or empty.
 #[must_use]
 pub fn prompt_input(
     query: &Query,
+    lang: &str,
     passages: Vec<Passage>,
     wanted: usize,
     context: Map<String, Value>,
@@ -116,7 +117,7 @@ pub fn prompt_input(
 ) -> PromptInput {
     PromptInput {
         query: query.as_str().to_owned(),
-        lang: String::new(),
+        lang: lang.to_owned(),
         passages,
         top_k: wanted,
         context,

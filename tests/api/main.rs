@@ -12,11 +12,13 @@ mod engines;
 mod fake_embeddings;
 mod fake_llm;
 mod faults;
+mod lang;
 mod lists;
 mod llm;
 mod native;
 #[path = "../program/mod.rs"]
 mod program;
+
 mod qdrant;
 mod ranked;
 mod raw_upstream;
