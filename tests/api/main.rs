@@ -18,7 +18,7 @@ mod llm;
 mod native;
 #[path = "../program/mod.rs"]
 mod program;
-
+mod prompt_reload;
 mod qdrant;
 mod ranked;
 mod raw_upstream;
