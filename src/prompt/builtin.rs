@@ -4,10 +4,18 @@ use super::folder::Files;
 use super::lock::id_of;
 
 /// Path and content of each, relative to `prompts/`.
-const FILES: [(&str, &[u8]); 6] = [
+const FILES: [(&str, &[u8]); 11] = [
+    ("judge/v1.md", include_bytes!("../../prompts/judge/v1.md")),
     ("rerank-graded/v1.md", include_bytes!("../../prompts/rerank-graded/v1.md")),
+    ("rerank-graded-personal/v1.md", include_bytes!("../../prompts/rerank-graded-personal/v1.md")),
     ("rerank-graded-short/v1.md", include_bytes!("../../prompts/rerank-graded-short/v1.md")),
     ("rerank-listwise/v1.md", include_bytes!("../../prompts/rerank-listwise/v1.md")),
+    ("rerank-listwise/v2.md", include_bytes!("../../prompts/rerank-listwise/v2.md")),
+    (
+        "rerank-listwise-personal/v1.md",
+        include_bytes!("../../prompts/rerank-listwise-personal/v1.md"),
+    ),
+    ("rerank-listwise-scores/v1.md", include_bytes!("../../prompts/rerank-listwise-scores/v1.md")),
     ("rerank-pairwise/v1.md", include_bytes!("../../prompts/rerank-pairwise/v1.md")),
     ("rerank-pointwise/v1.md", include_bytes!("../../prompts/rerank-pointwise/v1.md")),
     ("rerank-pointwise-short/v1.md", include_bytes!("../../prompts/rerank-pointwise-short/v1.md")),
