@@ -61,7 +61,7 @@ impl Watch {
     pub fn start(config: &Path, prompts: Option<PathBuf>) -> Self {
         let (sender, events) = mpsc::channel(1);
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            if event.is_ok_and(|event| !may_change(&event.kind)) {
+            if event.is_ok_and(|event| !may_change(event.kind)) {
                 return;
             }
             // Full means that a change is to be looked at already.
@@ -115,7 +115,7 @@ impl Watch {
 
 /// Whether files may be others after this: not when somebody reads them, as we
 /// do after each event.
-const fn may_change(kind: &EventKind) -> bool {
+const fn may_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => matches!(access, AccessKind::Close(AccessMode::Write)),
         _ => true,
@@ -178,7 +178,7 @@ mod tests {
     #[test_case(EventKind::Remove(RemoveKind::Any), true ; "removed")]
     #[test_case(EventKind::Any, true ; "unknown")]
     fn reading_is_no_change(kind: EventKind, expected: bool) {
-        assert_eq!(may_change(&kind), expected);
+        assert_eq!(may_change(kind), expected);
     }
 
     /// Never reached where the test has to pass.

@@ -1,7 +1,7 @@
 //! Reads a prompts folder into memory, once, so that a load sees one set.
 //!
 //! The folder itself may be a link that is swapped whole. Links below it may
-//! lead anywhere within it, as those of a mounted ConfigMap do, and nowhere
+//! lead anywhere within it, as those of a mounted volume do, and nowhere
 //! else: who may put files there is not to reach the rest of the disk. Only
 //! plain files are opened, and of each only so much: a pipe would wait for its
 //! writer, and a device may never end.

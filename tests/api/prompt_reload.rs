@@ -360,9 +360,10 @@ async fn what_can_not_be_read_is_refused_until_it_is_gone(spoil: Spoil, file: &s
     assert_eq!(desk.rank("two").await, good, "the last good set keeps serving");
     // As it was before: nothing is left to complain of.
     let path = prompts.join(file);
-    match std::fs::symlink_metadata(&path).unwrap().is_dir() {
-        true => std::fs::remove_dir(&path).unwrap(),
-        false => std::fs::remove_file(&path).unwrap(),
+    if std::fs::symlink_metadata(&path).unwrap().is_dir() {
+        std::fs::remove_dir(&path).unwrap();
+    } else {
+        std::fs::remove_file(&path).unwrap();
     }
     desk.until_accepted().await;
     assert_eq!(desk.rank("three").await, good);
