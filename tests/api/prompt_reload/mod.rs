@@ -1,15 +1,13 @@
 //! Prompt files change while requests run: each request sees one whole set, and
 //! what can't be used is told and never served.
 
-use std::collections::BTreeMap;
+mod faults;
+mod traffic;
+
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use test_case::test_case;
-use tokio::task::JoinHandle;
 
 use crate::app::TestApp;
 use crate::fake_llm::{FakeLlm, Received};
@@ -155,56 +153,6 @@ async fn rank(app: &TestApp, pipeline: &str, query: &str) -> String {
     ranking["prompt_sha256"].as_str().unwrap().to_owned()
 }
 
-/// Requests that run until they are ended, each with a query of its own.
-struct Traffic {
-    ended: Arc<AtomicBool>,
-    answered: Arc<AtomicUsize>,
-    workers: Vec<JoinHandle<Vec<(String, String)>>>,
-}
-
-impl Traffic {
-    fn start(app: &Arc<TestApp>, pipeline: &'static str) -> Self {
-        let ended = Arc::new(AtomicBool::new(false));
-        let answered = Arc::new(AtomicUsize::new(0));
-        let worker = |number: usize| {
-            let (app, ended, answered) =
-                (Arc::clone(app), Arc::clone(&ended), Arc::clone(&answered));
-            tokio::spawn(async move {
-                let mut answers = Vec::new();
-                while !ended.load(Ordering::SeqCst) {
-                    let query = format!("shelter q{number}x{}x", answers.len());
-                    let sha256 = rank(&app, pipeline, &query).await;
-                    answers.push((query, sha256));
-                    answered.fetch_add(1, Ordering::SeqCst);
-                }
-                answers
-            })
-        };
-        let workers = (0..3).map(worker).collect();
-        Self { ended, answered, workers }
-    }
-
-    /// Waits until so many more have been answered.
-    async fn more(&self, answers: usize) {
-        let until = self.answered.load(Ordering::SeqCst) + answers;
-        let enough = || self.answered.load(Ordering::SeqCst) >= until;
-        crate::fake_llm::eventually("answers", || {
-            enough() || self.workers.iter().any(JoinHandle::is_finished)
-        })
-        .await;
-    }
-
-    /// The queries with the hash of the prompt in their answers.
-    async fn end(self) -> Vec<(String, String)> {
-        self.ended.store(true, Ordering::SeqCst);
-        let mut all = Vec::new();
-        for worker in self.workers {
-            all.extend(worker.await.unwrap());
-        }
-        all
-    }
-}
-
 /// The set that all messages about a query are of.
 fn set_of(received: &[Received], query: &str) -> String {
     let about = received.iter().filter(|request| request.user().contains(query));
@@ -218,155 +166,6 @@ fn set_of(received: &[Received], query: &str) -> String {
     sets.dedup();
     assert_eq!(sets.len(), 1, "{query}: a mixture of sets");
     sets.remove(0)
-}
-
-/// How many answers came of each set. Each has the hash of the set that its
-/// messages are of.
-fn by_set(
-    received: &[Received],
-    answers: &[(String, String)],
-    hashes: &[(&str, String)],
-) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for (query, sha256) in answers {
-        let set = set_of(received, query);
-        let (_, expected) = hashes.iter().find(|(name, _)| *name == set).unwrap();
-        assert_eq!(sha256, expected, "{query} was asked with set {set}");
-        *counts.entry(set).or_default() += 1;
-    }
-    counts
-}
-
-#[tokio::test]
-async fn a_draft_edited_under_load_is_served_whole_or_not_at_all() {
-    let desk = Desk::open().await;
-    let (first, before) = (desk.sha256("shop@v1").await, desk.failures().await);
-    let traffic = Traffic::start(&desk.app, "default");
-    traffic.more(6).await;
-
-    desk.write("shop/v1.md", prompt("broken").replace("{{ query }}", "{{ qery }}"));
-    let problem = desk.until_refused("qery").await;
-    assert_eq!((&problem["file"], &problem["line"]), (&json!("shop/v1.md"), &json!(6)));
-    assert_eq!(problem["reason"], "there is no variable qery");
-    assert!(problem["remedy"].as_str().unwrap().contains("query"), "{problem}");
-    assert!(desk.failures().await > before);
-    assert_eq!(desk.sha256("shop@v1").await, first, "the list shows what is served");
-    traffic.more(6).await;
-
-    desk.write("shop/v1.md", prompt("B"));
-    desk.until_served("set B").await;
-    assert_eq!(desk.prompts().await["refused"], Value::Null);
-    traffic.more(6).await;
-
-    let second = desk.sha256("shop@v1").await;
-    let answers = traffic.end().await;
-    let hashes = [("A", first), ("B", second)];
-    let counts = by_set(&desk.upstream.received(), &answers, &hashes);
-    assert!(counts["A"] >= 12 && counts["B"] >= 3, "{counts:?}");
-}
-
-#[tokio::test]
-async fn a_folder_swapped_under_load_gives_each_request_one_set() {
-    let desk = Desk::prepared(|dir| {
-        write_set(&dir.join("sets/a"), "A");
-        write_set(&dir.join("sets/b"), "B");
-        std::os::unix::fs::symlink("sets/a", dir.join("prompts")).unwrap();
-    })
-    .await;
-    let first = desk.sha256("pairs@v1").await;
-    let traffic = Traffic::start(&desk.app, "pairs");
-    traffic.more(6).await;
-    let next = desk.app.dir().join("next");
-    std::os::unix::fs::symlink("sets/b", &next).unwrap();
-    std::fs::rename(&next, desk.app.dir().join("prompts")).unwrap();
-    desk.until_served("set B").await;
-    traffic.more(6).await;
-    let answers = traffic.end().await;
-    let received = desk.upstream.received();
-    let tasks = |key: &str| received.iter().filter(|it| it.user().contains(key)).count();
-    assert!(tasks("\"ranking\"") > 0 && tasks("\"better\"") > 0, "both prompts are used");
-    let hashes = [("A", first), ("B", desk.sha256("pairs@v1").await)];
-    let counts = by_set(&received, &answers, &hashes);
-    assert!(counts["A"] >= 6 && counts["B"] >= 3, "{counts:?}");
-}
-
-/// Puts a fault into the folder of prompts.
-type Spoil = fn(&Path);
-
-fn half_written(prompts: &Path) {
-    let text = prompt("half");
-    std::fs::write(prompts.join("shop/v2.md"), &text[..text.len() / 2]).unwrap();
-}
-
-fn not_utf8(prompts: &Path) {
-    let text = prompt("S").replace("You rank", "You r\u{1}nk").into_bytes();
-    let text: Vec<u8> = text.into_iter().map(|byte| if byte == 1 { 0xff } else { byte }).collect();
-    std::fs::write(prompts.join("shop/v2.md"), text).unwrap();
-}
-
-fn huge(prompts: &Path) {
-    std::fs::write(prompts.join("shop/v2.md"), vec![b'x'; 10_000_000]).unwrap();
-}
-
-fn link_out(prompts: &Path) {
-    let outside = prompts.parent().unwrap().join("outside.md");
-    std::fs::write(&outside, prompt("outside")).unwrap();
-    std::os::unix::fs::symlink("../../outside.md", prompts.join("shop/v2.md")).unwrap();
-}
-
-fn folder_link_out(prompts: &Path) {
-    write(&prompts.parent().unwrap().join("outside/v1.md"), prompt("outside"));
-    std::os::unix::fs::symlink("../outside", prompts.join("linked")).unwrap();
-}
-
-fn lock_link_out(prompts: &Path) {
-    std::fs::write(prompts.parent().unwrap().join("a.lock"), "").unwrap();
-    std::os::unix::fs::symlink("../a.lock", prompts.join("prompts.lock")).unwrap();
-}
-
-fn pipe(prompts: &Path) {
-    let made = Command::new("mkfifo").arg(prompts.join("shop/v2.md")).status().unwrap();
-    assert!(made.success());
-}
-
-fn folder_of_that_name(prompts: &Path) {
-    std::fs::create_dir(prompts.join("shop/v2.md")).unwrap();
-}
-
-fn rubbish_lock(prompts: &Path) {
-    std::fs::write(prompts.join("prompts.lock"), "rubbish\n".repeat(80)).unwrap();
-}
-
-#[test_case(half_written, "shop/v2.md", "syntax error" ; "half_written")]
-#[test_case(not_utf8, "shop/v2.md", "not UTF-8" ; "not_utf8")]
-#[test_case(huge, "shop/v2.md", "larger than" ; "huge")]
-#[test_case(link_out, "shop/v2.md", "leads out of the prompts folder" ; "link_out")]
-#[test_case(folder_link_out, "linked", "leads out of the prompts folder" ; "folder_link_out")]
-#[test_case(lock_link_out, "prompts.lock", "leads out of the prompts folder" ; "lock_link_out")]
-#[test_case(pipe, "shop/v2.md", "no plain file" ; "pipe")]
-#[test_case(folder_of_that_name, "shop/v2.md", "no plain file" ; "folder")]
-#[test_case(rubbish_lock, "prompts.lock", "no line of a lock" ; "rubbish_lock")]
-#[tokio::test]
-async fn what_can_not_be_read_is_refused_until_it_is_gone(spoil: Spoil, file: &str, reason: &str) {
-    let desk = Desk::open().await;
-    let (good, before) = (desk.rank("one").await, desk.failures().await);
-    let prompts = desk.app.dir().join("prompts");
-    spoil(&prompts);
-    let problem = desk.until_refused(reason).await;
-    assert_eq!(problem["file"], file);
-    assert!(!problem["remedy"].as_str().unwrap().is_empty());
-    assert!(desk.prompts().await.to_string().len() < 20_000, "a fault is told in few words");
-    assert!(desk.failures().await > before);
-    assert_eq!(desk.rank("two").await, good, "the last good set keeps serving");
-    // As it was before: nothing is left to complain of.
-    let path = prompts.join(file);
-    if std::fs::symlink_metadata(&path).unwrap().is_dir() {
-        std::fs::remove_dir(&path).unwrap();
-    } else {
-        std::fs::remove_file(&path).unwrap();
-    }
-    desk.until_accepted().await;
-    assert_eq!(desk.rank("three").await, good);
 }
 
 #[tokio::test]
