@@ -72,6 +72,9 @@ pub struct RankingKey<'a> {
     pub model: blake3::Hash,
     /// What was asked.
     pub query: &'a Query,
+    /// The language that the prompt is told: a reload may give the pipeline
+    /// another collection.
+    pub lang: &'a str,
     /// Fields passed to the prompt, as canonical JSON.
     pub context: &'a str,
     /// How many results the strategy is asked for.
@@ -119,6 +122,7 @@ impl RankingKey<'_> {
             prompts_sha256,
             model,
             query,
+            lang,
             context,
             top_n,
             max_passage_tokens,
@@ -141,6 +145,7 @@ impl RankingKey<'_> {
         }
         key.bytes(model.as_bytes());
         key.text(query.as_str());
+        key.text(lang);
         key.text(context);
         key.number(top_n.map(|n| n as u64));
         key.number(max_passage_tokens.map(|n| n as u64));
@@ -381,6 +386,7 @@ mod tests {
             prompts_sha256: &["aa"],
             model: blake3::hash(b"m"),
             query: &query,
+            lang: "en",
             context: "{}",
             top_n: Some(10),
             max_passage_tokens: None,
@@ -409,6 +415,7 @@ mod tests {
             RankingKey { prompts_sha256: &["aa", "ab"], ..base() },
             RankingKey { model: blake3::hash(b"n"), ..base() },
             RankingKey { query: &other_query, ..base() },
+            RankingKey { lang: "de", ..base() },
             RankingKey { context: "{\"a\":1}", ..base() },
             RankingKey { top_n: None, ..base() },
             RankingKey { max_passage_tokens: Some(0), ..base() },

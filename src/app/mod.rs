@@ -2,6 +2,7 @@
 
 mod ages;
 mod parts;
+mod refusal;
 mod reload;
 mod retrieval;
 mod upkeep;

@@ -127,6 +127,17 @@ pub fn prompts_dir(config: &Config) -> Option<PathBuf> {
     config.prompts.dir.clone().or_else(|| default.is_dir().then(|| default.to_owned()))
 }
 
+/// Names the folder where the default one is used, or was by the `last`
+/// configuration: one that is gone is a fault then, and no wish for the prompts
+/// of the program.
+pub(super) fn keep_prompts_dir(config: &mut Config, last: Option<&Config>) {
+    let kept = || {
+        let dir = last.and_then(|last| last.prompts.dir.clone());
+        dir.filter(|dir| dir == Path::new(DEFAULT_PROMPTS))
+    };
+    config.prompts.dir = prompts_dir(config).or_else(kept);
+}
+
 fn registry(config: &Config) -> Result<Registry, AppError> {
     Ok(match prompts_dir(config) {
         Some(dir) => Registry::load(&dir)?,

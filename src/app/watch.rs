@@ -8,43 +8,36 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-/// More of a file than this is not looked at.
+use crate::prompt::Registry;
+
+/// More of a configuration than this is not looked at.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// A hash of everything that a reload would read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fingerprint(blake3::Hash);
+/// Hashes of everything that a reload would read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fingerprint {
+    config: blake3::Hash,
+    /// None where the prompts of the program are used.
+    pub prompts: Option<blake3::Hash>,
+}
 
 impl Fingerprint {
+    /// Reads the files.
     pub fn of(config: &Path, prompts: Option<&Path>) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        add_file(&mut hasher, config);
-        // Prompts are one folder deep.
-        for entry in prompts.map(entries).unwrap_or_default() {
-            if entry.is_dir() {
-                for file in entries(&entry) {
-                    add_file(&mut hasher, &file);
-                }
-            } else {
-                add_file(&mut hasher, &entry);
-            }
-        }
-        Self(hasher.finalize())
+        Self { config: digest(config), prompts: prompts.map(Registry::digest) }
     }
 }
 
-fn add_file(hasher: &mut blake3::Hasher, path: &Path) {
-    hasher.update(path.as_os_str().as_encoded_bytes());
+fn digest(file: &Path) -> blake3::Hash {
     let mut content = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut content));
+    let read = File::open(file).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut content));
     // Whether it can be read is part of what is seen.
-    hasher.update(&[u8::from(read.is_ok())]);
-    hasher.update(&(content.len() as u64).to_le_bytes());
-    hasher.update(&content);
+    blake3::Hasher::new().update(&[u8::from(read.is_ok())]).update(&content).finalize()
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
@@ -67,7 +60,10 @@ impl Watch {
     /// files, and a sync tool the link to the whole folder.
     pub fn start(config: &Path, prompts: Option<PathBuf>) -> Self {
         let (sender, events) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |_| {
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if event.is_ok_and(|event| !may_change(event.kind)) {
+                return;
+            }
             // Full means that a change is to be looked at already.
             let _ = sender.try_send(());
         });
@@ -94,18 +90,35 @@ impl Watch {
         Self { _watcher: watcher, events }
     }
 
-    /// Waits for a change and then until nothing has changed for `quiet`; at
-    /// most for `patience`.
-    pub async fn changed(&mut self, quiet: Duration, patience: Duration) {
-        let noticed = timeout(patience, self.events.recv()).await;
-        // Without a watcher there are no events to wait for.
-        if matches!(noticed, Ok(None)) {
-            sleep(patience).await;
-            return;
+    /// Waits for a change and then until nothing has changed for `quiet`, at
+    /// most for `patience` in all: a folder may have a file that never rests.
+    /// Whether something has changed and is quiet now.
+    pub async fn changed(&mut self, quiet: Duration, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        match timeout_at(until, self.events.recv()).await {
+            Ok(Some(())) => {}
+            Ok(None) => {
+                // Without a watcher there are no events to wait for.
+                sleep_until(until).await;
+                return false;
+            }
+            Err(_) => return false,
         }
-        if noticed.is_ok() {
-            while matches!(timeout(quiet, self.events.recv()).await, Ok(Some(()))) {}
+        while Instant::now() < until {
+            if !matches!(timeout(quiet, self.events.recv()).await, Ok(Some(()))) {
+                return true;
+            }
         }
+        false
+    }
+}
+
+/// Whether files may be others after this: not when somebody reads them, as we
+/// do after each event.
+const fn may_change(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(access) => matches!(access, AccessKind::Close(AccessMode::Write)),
+        _ => true,
     }
 }
 
@@ -118,6 +131,9 @@ fn parent(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
+    use notify::event::{CreateKind, ModifyKind, RemoveKind};
+    use test_case::test_case;
+
     use super::*;
 
     #[test]
@@ -146,5 +162,44 @@ mod tests {
         assert!(look(), "the folder");
         std::fs::rename(link.join("p/v1.md"), link.join("p/v2.md")).unwrap();
         assert!(look(), "a name");
+        std::fs::write(link.join("p/README.md"), "notes").unwrap();
+        std::fs::write(link.join("p/v2.md~"), "an editor's").unwrap();
+        assert!(!look(), "what no load reads");
+        std::fs::write(link.join("prompts.lock"), "rubbish").unwrap();
+        assert!(look(), "the lock");
+    }
+
+    #[test_case(EventKind::Access(AccessKind::Open(AccessMode::Any)), false ; "opened")]
+    #[test_case(EventKind::Access(AccessKind::Read), false ; "read")]
+    #[test_case(EventKind::Access(AccessKind::Close(AccessMode::Read)), false ; "read to the end")]
+    #[test_case(EventKind::Access(AccessKind::Close(AccessMode::Write)), true ; "written to the end")]
+    #[test_case(EventKind::Create(CreateKind::File), true ; "made")]
+    #[test_case(EventKind::Modify(ModifyKind::Any), true ; "written")]
+    #[test_case(EventKind::Remove(RemoveKind::Any), true ; "removed")]
+    #[test_case(EventKind::Any, true ; "unknown")]
+    fn reading_is_no_change(kind: EventKind, expected: bool) {
+        assert_eq!(may_change(kind), expected);
+    }
+
+    /// Never reached where the test has to pass.
+    const LONG: Duration = Duration::from_mins(1);
+    const SHORT: Duration = Duration::from_millis(5);
+
+    #[tokio::test]
+    async fn a_change_counts_once_it_is_quiet_and_a_restless_folder_in_the_end() {
+        let (sender, events) = mpsc::channel(1);
+        let mut watch = Watch { _watcher: None, events };
+        sender.send(()).await.unwrap();
+        assert!(watch.changed(SHORT, LONG).await, "one change and then nothing");
+        assert!(!watch.changed(LONG, SHORT).await, "no change");
+        tokio::spawn(async move { while sender.send(()).await.is_ok() {} });
+        let never_quiet = timeout(LONG, watch.changed(LONG, SHORT)).await;
+        assert_eq!(never_quiet.ok(), Some(false), "patience ends");
+    }
+
+    #[tokio::test]
+    async fn without_notifications_files_are_looked_at_now_and_then() {
+        let (_, events) = mpsc::channel(1);
+        assert!(!Watch { _watcher: None, events }.changed(SHORT, SHORT).await);
     }
 }

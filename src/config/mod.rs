@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use document::KeyPath;
 pub use environment::Environment;
-pub use error::{ConfigError, Problem};
+pub use error::{ConfigError, Place, Problem};
 pub use sections::{
     LimitsConfig, ListenAddress, LogConfig, LogFormat, PromptsConfig, ServerConfig,
 };

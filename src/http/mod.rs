@@ -25,4 +25,4 @@ mod uploads;
 pub use router::router;
 pub use routes::SearchAnswer;
 pub use serve::{ConnectionLimits, serve};
-pub use state::{HttpSettings, HttpState, Phase};
+pub use state::{HttpSettings, HttpState, Phase, RefusedPrompts};

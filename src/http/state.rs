@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
+use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
 
 use super::admission::Admission;
 use super::uploads::Uploads;
 use crate::pipeline::Gateway;
+use crate::prompt::PromptProblem;
 use crate::retrieve::Documents;
 
 /// Shared by all requests; cheap to clone.
@@ -22,6 +26,24 @@ struct Shared {
     uploads: Uploads,
     max_body: AtomicUsize,
     phase: AtomicU8,
+    refused_prompts: ArcSwapOption<RefusedPrompts>,
+}
+
+/// Prompts that are in their files and not served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedPrompts {
+    /// When they were refused.
+    pub at: Timestamp,
+    /// What is wrong; of many problems the first.
+    pub problems: Vec<PromptProblem>,
+    /// How many problems there are besides.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Settings that a reload may change.
@@ -62,6 +84,7 @@ impl HttpState {
             uploads: Uploads::default(),
             max_body: AtomicUsize::new(0),
             phase: AtomicU8::new(Phase::Starting as u8),
+            refused_prompts: ArcSwapOption::empty(),
         }));
         state.apply(settings);
         state
@@ -76,6 +99,16 @@ impl HttpState {
     /// Says where the process stands now.
     pub fn enter(&self, phase: Phase) {
         self.0.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// Says which prompts were refused; none once those in the files are
+    /// served, which they have to be before this is called.
+    pub fn refuse_prompts(&self, refused: Option<RefusedPrompts>) {
+        self.0.refused_prompts.store(refused.map(Arc::new));
+    }
+
+    pub(super) fn refused_prompts(&self) -> Option<Arc<RefusedPrompts>> {
+        self.0.refused_prompts.load_full()
     }
 
     /// Where the process stands.

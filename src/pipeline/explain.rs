@@ -226,6 +226,7 @@ impl Gateway {
             prompts: llm.prompts.clone(),
             model: Arc::clone(&llm.model),
             context: explain.asked.context.clone(),
+            lang: explain.pipeline.lang().to_owned(),
             max_passage_tokens: None,
             seed,
             nonce: self.nonce(seed),

@@ -340,6 +340,12 @@ impl Pipeline {
         Duration::from_millis(self.config.late_ms)
     }
 
+    /// The language of its documents as a BCP 47 tag; empty where it has no
+    /// collection that says so.
+    pub(super) fn lang(&self) -> &'static str {
+        if self.config.collection.is_empty() { "" } else { self.lexical.language.tag() }
+    }
+
     /// The prompts by task.
     #[must_use]
     pub const fn prompts(&self) -> &BTreeMap<Task, Arc<Prompt>> {

@@ -207,6 +207,7 @@ impl Stage<'_> {
             prompts_sha256: &prompts,
             model: self.llm.model.spec().fingerprint,
             query: &self.asked.query,
+            lang: self.pipeline.lang(),
             context: &canonical(&self.asked.context),
             // Only what changes the calls may tell rankings apart.
             top_n: arrangement.strategy(terms).wants_top(),
@@ -249,6 +250,7 @@ impl Stage<'_> {
             strategy: arrangement.strategy(terms),
             asker: Asker {
                 query: self.asked.query.clone(),
+                lang: self.pipeline.lang().to_owned(),
                 candidates: self.shown.to_vec(),
                 prompts: self.llm.prompts.clone(),
                 model: Arc::clone(&self.llm.model),

@@ -4,12 +4,20 @@ use super::folder::Files;
 use super::lock::id_of;
 
 /// Path and content of each, relative to `prompts/`.
-const FILES: [(&str, &[u8]); 8] = [
+const FILES: [(&str, &[u8]); 13] = [
     ("contrast/v1.md", include_bytes!("../../prompts/contrast/v1.md")),
     ("explain/v1.md", include_bytes!("../../prompts/explain/v1.md")),
+    ("judge/v1.md", include_bytes!("../../prompts/judge/v1.md")),
     ("rerank-graded/v1.md", include_bytes!("../../prompts/rerank-graded/v1.md")),
+    ("rerank-graded-personal/v1.md", include_bytes!("../../prompts/rerank-graded-personal/v1.md")),
     ("rerank-graded-short/v1.md", include_bytes!("../../prompts/rerank-graded-short/v1.md")),
     ("rerank-listwise/v1.md", include_bytes!("../../prompts/rerank-listwise/v1.md")),
+    ("rerank-listwise/v2.md", include_bytes!("../../prompts/rerank-listwise/v2.md")),
+    (
+        "rerank-listwise-personal/v1.md",
+        include_bytes!("../../prompts/rerank-listwise-personal/v1.md"),
+    ),
+    ("rerank-listwise-scores/v1.md", include_bytes!("../../prompts/rerank-listwise-scores/v1.md")),
     ("rerank-pairwise/v1.md", include_bytes!("../../prompts/rerank-pairwise/v1.md")),
     ("rerank-pointwise/v1.md", include_bytes!("../../prompts/rerank-pointwise/v1.md")),
     ("rerank-pointwise-short/v1.md", include_bytes!("../../prompts/rerank-pointwise-short/v1.md")),

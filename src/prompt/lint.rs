@@ -124,7 +124,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn add(&mut self, rule: Rule, line: Option<usize>, reason: impl Into<String>, remedy: &str) {
+    fn add(&mut self, rule: Rule, line: Option<usize>, reason: impl AsRef<str>, remedy: &str) {
         let file = self.prompt.id().file();
         let problem = PromptProblem::new(file, line, reason, remedy);
         self.found.push(PromptProblem { rule: Some(rule), ..problem });

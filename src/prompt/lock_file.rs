@@ -17,12 +17,18 @@ pub(super) struct Replacement {
 }
 
 impl Replacement {
-    /// Opens the file that is to take the place of the lock in `folder`. Only
-    /// what is read after this may be written.
+    /// Opens the file that is to take the place of the lock in `folder`, whose
+    /// path has no links. Only what is read after this may be written.
     pub fn begin(folder: &Path) -> io::Result<Self> {
         let target = folder.join(LOCK_FILE);
         // A link to the lock stays a link.
         let target = target.canonicalize().unwrap_or(target);
+        if !target.starts_with(folder) {
+            return Err(io::Error::other(format!(
+                "{}: this link leads out of the prompts folder; put the lock itself there",
+                folder.join(LOCK_FILE).display()
+            )));
+        }
         let path = target.with_file_name(format!(".{LOCK_FILE}.new"));
         let file =
             OpenOptions::new().write(true).create_new(true).open(&path).map_err(|error| {
@@ -85,13 +91,14 @@ mod tests {
     #[test]
     fn one_writer_at_a_time_and_nothing_is_left_behind() {
         let dir = TempDir::new().unwrap();
-        let first = Replacement::begin(dir.path()).unwrap();
-        let error = Replacement::begin(dir.path()).unwrap_err().to_string();
+        let root = dir.path().canonicalize().unwrap();
+        let first = Replacement::begin(&root).unwrap();
+        let error = Replacement::begin(&root).unwrap_err().to_string();
         assert!(error.contains(".prompts.lock.new") && error.contains("remove it"), "{error}");
         drop(first);
         assert_eq!(names(&dir), [""; 0]);
-        Replacement::begin(dir.path()).unwrap().finish("one\n").unwrap();
-        Replacement::begin(dir.path()).unwrap().finish("two\n").unwrap();
+        Replacement::begin(&root).unwrap().finish("one\n").unwrap();
+        Replacement::begin(&root).unwrap().finish("two\n").unwrap();
         assert_eq!(names(&dir), [LOCK_FILE]);
         assert_eq!(fs::read_to_string(dir.path().join(LOCK_FILE)).unwrap(), "two\n");
     }
@@ -100,14 +107,30 @@ mod tests {
     #[test]
     fn a_link_stays_a_link_and_permissions_stay() {
         use std::os::unix::fs::{PermissionsExt, symlink};
-        let (dir, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-        let real = elsewhere.path().join("lock");
+        let dir = TempDir::new().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let real = root.join("..data/lock");
+        fs::create_dir(root.join("..data")).unwrap();
         fs::write(&real, "one\n").unwrap();
         fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
-        symlink(&real, dir.path().join(LOCK_FILE)).unwrap();
-        Replacement::begin(dir.path()).unwrap().finish("two\n").unwrap();
-        assert!(dir.path().join(LOCK_FILE).is_symlink());
+        symlink("..data/lock", root.join(LOCK_FILE)).unwrap();
+        Replacement::begin(&root).unwrap().finish("two\n").unwrap();
+        assert!(root.join(LOCK_FILE).is_symlink());
         assert_eq!(fs::read_to_string(&real).unwrap(), "two\n");
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_written_where_a_link_leads_out() {
+        let (dir, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let root = dir.path().canonicalize().unwrap();
+        let real = elsewhere.path().join("lock");
+        fs::write(&real, "one\n").unwrap();
+        std::os::unix::fs::symlink(&real, root.join(LOCK_FILE)).unwrap();
+        let error = Replacement::begin(&root).unwrap_err().to_string();
+        assert!(error.contains("leads out of the prompts folder"), "{error}");
+        assert_eq!(names(&elsewhere), ["lock"]);
+        assert_eq!(fs::read_to_string(&real).unwrap(), "one\n");
     }
 }

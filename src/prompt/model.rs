@@ -95,7 +95,7 @@ impl fmt::Display for PromptId {
 pub struct PromptInput {
     /// The query's text.
     pub query: String,
-    /// The query's language as a BCP 47 tag, or empty where unknown.
+    /// The language of the documents as a BCP 47 tag, or empty where unknown.
     pub lang: String,
     /// The documents to judge, in the order in which they are shown.
     pub passages: Vec<Passage>,

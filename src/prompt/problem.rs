@@ -23,21 +23,40 @@ pub struct PromptProblem {
     pub rule: Option<Rule>,
 }
 
+/// Most characters of one text of a problem: it may quote a name or a value
+/// from a file, and is no way to bring the whole file into a log.
+const MOST_CHARACTERS: usize = 400;
+
+/// Most problems of one folder that are shown at a time.
+const MOST_SHOWN: usize = 50;
+
 impl PromptProblem {
-    pub(super) fn new(
-        file: impl Into<String>,
+    /// A problem of this file. Texts are shown on one line each, and cut where
+    /// they are longer than any message of ours.
+    #[must_use]
+    pub fn new(
+        file: impl AsRef<str>,
         line: impl Into<Option<usize>>,
-        reason: impl Into<String>,
-        remedy: impl Into<String>,
+        reason: impl AsRef<str>,
+        remedy: impl AsRef<str>,
     ) -> Self {
         Self {
-            file: file.into(),
+            file: short(file.as_ref()),
             line: line.into(),
-            reason: reason.into(),
-            remedy: remedy.into(),
+            reason: short(reason.as_ref()),
+            remedy: short(remedy.as_ref()),
             rule: None,
         }
     }
+}
+
+fn short(text: &str) -> String {
+    let mut characters = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut short: String = characters.by_ref().take(MOST_CHARACTERS).collect();
+    if characters.next().is_some() {
+        short.push('…');
+    }
+    short
 }
 
 impl fmt::Display for PromptProblem {
@@ -60,14 +79,43 @@ pub struct InvalidPrompts {
     pub problems: Vec<PromptProblem>,
 }
 
+impl InvalidPrompts {
+    /// The first problems, for where not all of many can be shown, and how many
+    /// there are besides.
+    #[must_use]
+    pub fn first(&self) -> (&[PromptProblem], usize) {
+        let shown = self.problems.len().min(MOST_SHOWN);
+        (&self.problems[..shown], self.problems.len() - shown)
+    }
+}
+
 impl std::error::Error for InvalidPrompts {}
 
 impl fmt::Display for InvalidPrompts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the prompts in {} can't be used:", self.folder.display())?;
-        for problem in &self.problems {
+        let (problems, more) = self.first();
+        for problem in problems {
             write!(f, "\n  {problem}")?;
         }
-        Ok(())
+        if more > 0 { write!(f, "\n  and {more} more") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_a_long_text_nor_many_problems_fill_a_log() {
+        let long = "x".repeat(100_000);
+        let problem = PromptProblem::new("a\nb/v1.md", 3, format!("no {long}"), "mend it");
+        assert_eq!(problem.file, "a b/v1.md");
+        assert_eq!(problem.reason.chars().count(), MOST_CHARACTERS + 1);
+        assert!(problem.reason.ends_with("x…"), "{problem}");
+        let error = InvalidPrompts { folder: "p".into(), problems: vec![problem; 120] };
+        let shown = error.to_string();
+        assert_eq!(shown.lines().count(), 1 + MOST_SHOWN + 1);
+        assert!(shown.ends_with("\n  and 70 more"));
     }
 }

@@ -45,6 +45,13 @@ impl Registry {
             .map_err(|(_, problems)| InvalidPrompts { folder: dir.to_owned(), problems })
     }
 
+    /// What a load of a folder depends on, in short: as long as this is the
+    /// same, a load has the same result, faults included.
+    #[must_use]
+    pub fn digest(dir: &Path) -> blake3::Hash {
+        folder::digest(dir)
+    }
+
     /// The prompts that the binary carries, for where there is no folder.
     ///
     /// # Errors

@@ -111,10 +111,11 @@ pub fn cut_passage<'a>(
     (title, truncate(text, left))
 }
 
-/// What a prompt is given.
+/// What a prompt is given. `lang` is a BCP 47 tag, or empty.
 #[must_use]
 pub fn prompt_input(
     query: &Query,
+    lang: &str,
     passages: Vec<Passage>,
     wanted: usize,
     context: Map<String, Value>,
@@ -122,7 +123,7 @@ pub fn prompt_input(
 ) -> PromptInput {
     PromptInput {
         query: query.as_str().to_owned(),
-        lang: String::new(),
+        lang: lang.to_owned(),
         passages,
         top_k: wanted,
         context,

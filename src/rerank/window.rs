@@ -19,6 +19,8 @@ use crate::prompt::{Messages, Passage, Prompt, Task};
 pub struct Asker {
     /// What was asked.
     pub query: Query,
+    /// The language of what is ranked as a BCP 47 tag; empty where unknown.
+    pub lang: String,
     /// The candidates that the LLM may see, in classical order.
     pub candidates: Vec<Candidate>,
     /// What turns windows into messages.
@@ -123,6 +125,7 @@ impl Asker {
         add(self.prompts.of(window.task).sha256().as_bytes());
         add(self.model.spec().fingerprint.as_bytes());
         add(self.query.as_str().as_bytes());
+        add(self.lang.as_bytes());
         add(canonical(&self.context).as_bytes());
         add(&self.max_passage_tokens.map_or(u64::MAX, |n| n as u64).to_le_bytes());
         add(&(window.wanted as u64).to_le_bytes());
@@ -240,7 +243,8 @@ impl Asker {
             .filter_map(|(&member, &label)| Some((self.candidates.get(member)?, label)))
             .map(|(candidate, label)| self.passage(candidate, label, passage_tokens))
             .collect();
-        let input = prompt_input(&self.query, passages, wanted, self.context.clone(), &self.nonce);
+        let context = self.context.clone();
+        let input = prompt_input(&self.query, &self.lang, passages, wanted, context, &self.nonce);
         prompt.render(&input).map_err(|error| {
             tracing::error!(prompt = %prompt.id(), %error, "prompt does not render");
             Failure::MalformedOutput

@@ -214,6 +214,32 @@ impl Language {
             Self::Turkish => "turkish",
         }
     }
+
+    /// The language as a BCP 47 tag, as prompts are told it; empty where there
+    /// is no one language.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Arabic => "ar",
+            Self::Danish => "da",
+            Self::Dutch => "nl",
+            Self::English => "en",
+            Self::Finnish => "fi",
+            Self::French => "fr",
+            Self::German => "de",
+            Self::Greek => "el",
+            Self::Hungarian => "hu",
+            Self::Italian => "it",
+            Self::Norwegian => "no",
+            Self::Portuguese => "pt",
+            Self::Romanian => "ro",
+            Self::Russian => "ru",
+            Self::Spanish => "es",
+            Self::Swedish => "sv",
+            Self::Turkish => "tr",
+        }
+    }
 }
 
 impl std::fmt::Display for Language {
@@ -272,5 +298,17 @@ mod tests {
             let config: CollectionConfig = toml::from_str(&text).unwrap();
             assert_eq!(config.language, language);
         }
+    }
+
+    #[test]
+    fn each_language_has_a_tag_of_its_own() {
+        let tags: Vec<&str> = Language::ALL.iter().map(|language| language.tag()).collect();
+        assert_eq!(
+            tags,
+            [
+                "", "ar", "da", "nl", "en", "fi", "fr", "de", "el", "hu", "it", "no", "pt", "ro",
+                "ru", "es", "sv", "tr"
+            ]
+        );
     }
 }

@@ -47,11 +47,21 @@ impl TestApp {
         Self::with_limits(config, ConnectionLimits::default()).await
     }
 
+    /// The same, once `prepare` has put files into its folder.
+    pub async fn prepared(config: &str, prepare: impl FnOnce(&Path)) -> Self {
+        Self::build(config, ConnectionLimits::default(), prepare).await
+    }
+
     pub async fn with_limits(config: &str, limits: ConnectionLimits) -> Self {
+        let prompts = |dir: &Path| std::fs::create_dir(dir.join("prompts")).unwrap();
+        Self::build(config, limits, prompts).await
+    }
+
+    async fn build(config: &str, limits: ConnectionLimits, prepare: impl FnOnce(&Path)) -> Self {
         // The client wants one, for plain HTTP too; a second install is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("prompts")).unwrap();
+        prepare(dir.path());
         let file = write_config(dir.path(), config);
         let source = ConfigSource::new(Some(file), Environment::default())
             .listening_on(Some("127.0.0.1:0".parse().unwrap()));

@@ -39,6 +39,7 @@ async fn pipelines_and_prompts_are_listed() {
     assert_eq!(pipelines[1]["deadline_ms"], 500);
     let body: Value = app.get("/v1/prompts").await.json().await.unwrap();
     assert!(body["prompts"].is_array(), "{body}");
+    assert_eq!(body["refused"], Value::Null);
 }
 
 #[tokio::test]

@@ -13,12 +13,14 @@ mod explain;
 mod fake_embeddings;
 mod fake_llm;
 mod faults;
+mod lang;
 mod lists;
 mod llm;
 mod native;
 #[path = "../program/mod.rs"]
 mod program;
 mod promotion;
+mod prompt_reload;
 mod qdrant;
 mod ranked;
 mod raw_upstream;

@@ -194,6 +194,23 @@ fn a_prompt_is_rendered_as_serving_does_it() {
 }
 
 #[test]
+fn a_prompt_is_told_the_language_that_is_named() {
+    let dir = two_versions();
+    let told =
+        V1.replace("{{ nonce }} end", "{{ nonce }} end{% if lang %} of {{ lang }}{% endif %}");
+    write(dir.path(), "prompts/told/v1.md", &told);
+    let user = |more: &[&str]| {
+        let arguments = [&["render", "told@v1", "--query", "leichtes Zelt"], more].concat();
+        json(&dir, &arguments)["user"].as_str().unwrap().to_owned()
+    };
+    assert!(user(&[]).contains("0a1b2c3d end\n"), "{}", user(&[]));
+    assert!(user(&["--lang", "de-AT"]).contains("0a1b2c3d end of de-AT\n"));
+    let arguments = ["render", "told@v1", "--query", "q", "--lang", "deutsch, bitte"];
+    let (status, _, err) = prompts(&dir, &arguments);
+    assert!(status == 2 && err.contains("--lang") && err.contains("pt-BR"), "{err}");
+}
+
+#[test]
 fn no_more_passages_are_rendered_than_a_call_shows() {
     let dir = two_versions();
     write(dir.path(), "found.jsonl", &"{\"text\": \"a tent\"}\n".repeat(30));

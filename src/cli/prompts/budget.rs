@@ -164,7 +164,7 @@ mod tests {
             \"rerank.pairwise\" = \"rerank-pairwise@v1\"\n";
         let found = found(1024, pipeline);
         let prompts: Vec<_> = found.iter().map(|it| (it.prompt.as_str(), it.documents)).collect();
-        assert_eq!(prompts, [("rerank-listwise@v1", 10), ("rerank-graded@v1", 10)]);
+        assert_eq!(prompts, [("rerank-listwise@v2", 10), ("rerank-graded@v1", 10)]);
     }
 
     #[test]

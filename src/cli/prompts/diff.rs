@@ -84,7 +84,8 @@ fn compare(old: &Prompt, new: &Prompt) -> Result<Compared, Failure> {
 fn sample(prompt: &Prompt) -> Result<Preview, Failure> {
     let input = prompt.sample();
     let (query, context) = (Query::new(&input.query)?, input.context.clone());
-    Ok(preview(prompt, &query, documents(input), &context)?)
+    let lang = input.lang.clone();
+    Ok(preview(prompt, &query, &lang, documents(input), &context)?)
 }
 
 fn as_one(Messages { system, user }: &Messages) -> String {

@@ -57,6 +57,7 @@ pub(super) struct PassagePart {
 pub(super) fn preview(
     prompt: &Prompt,
     query: &Query,
+    lang: &str,
     given: Vec<Given>,
     context: &Map<String, Value>,
 ) -> Result<Preview, RenderError> {
@@ -65,8 +66,9 @@ pub(super) fn preview(
     let (passages, parts): (Vec<_>, Vec<_>) =
         shown.map(|(given, label)| passage(given, label, prompt.max_passage_tokens())).unzip();
     let wanted = passages.len();
-    let render =
-        |passages| prompt.render(&prompt_input(query, passages, wanted, context.clone(), NONCE));
+    let render = |passages| {
+        prompt.render(&prompt_input(query, lang, passages, wanted, context.clone(), NONCE))
+    };
     let without = tokens::count(&render(Vec::new())?.user);
     let messages = render(passages)?;
     let (system, total) = (tokens::count(&messages.system), count(&messages));

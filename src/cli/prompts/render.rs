@@ -3,6 +3,7 @@
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -32,6 +33,29 @@ pub(super) struct Args {
     /// The request's context, a JSON object
     #[arg(long, value_name = "JSON")]
     context: Option<String>,
+    /// The language that the prompt is told, such as de; pipelines tell that of
+    /// their collection [default: none]
+    #[arg(long, value_name = "TAG")]
+    lang: Option<Tag>,
+}
+
+/// A BCP 47 tag, by its form.
+#[derive(Clone, Debug)]
+struct Tag(String);
+
+impl FromStr for Tag {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_subtag = |part: &str| {
+            (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        if text.split('-').all(is_subtag) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("this is no language tag: write it like en, de or pt-BR".into())
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -52,7 +76,8 @@ pub(super) fn run(place: &Place, args: &Args, json: bool) -> Outcome {
         None => documents(prompt.sample()),
     };
     let given = as_many_as_a_call_shows(&prompt, args.window, given);
-    let Preview { messages, tokens } = preview(&prompt, &query, given, &context)?;
+    let lang = args.lang.as_ref().map_or("", |tag| &tag.0);
+    let Preview { messages, tokens } = preview(&prompt, &query, lang, given, &context)?;
     if json {
         print_json(&Rendered {
             prompt: prompt.id().to_string(),

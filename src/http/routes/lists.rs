@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::domain::StrategyName;
-use crate::http::state::HttpState;
+use crate::http::state::{HttpState, RefusedPrompts};
 use crate::pipeline::{Pipeline, PromptChoice, RetrieveConfig};
 use crate::prompt::PromptInfo;
 
@@ -56,12 +56,16 @@ impl<'a> PipelineView<'a> {
 }
 
 #[derive(Serialize)]
-struct Prompts {
+struct Prompts<'a> {
     prompts: Vec<PromptInfo>,
+    /// What is wrong with the files; null where they are what is served.
+    refused: Option<&'a RefusedPrompts>,
 }
 
 /// Every prompt, as it is served now.
 pub(in crate::http) async fn prompts(State(state): State<HttpState>) -> Response {
+    // Looked at first: what is no longer refused is served by then.
+    let refused = state.refused_prompts();
     let prompts = state.gateway().serving().registry().list();
-    Json(Prompts { prompts }).into_response()
+    Json(Prompts { prompts, refused: refused.as_deref() }).into_response()
 }

@@ -85,6 +85,7 @@ fn job(silent: &[usize], budget: Budget, paces: &Arc<Paces>) -> Job {
         strategy: Box::new(Refine { window: 4, depth: 4, rounds: 3, seed: 1 }),
         asker: Asker {
             query: Query::new("tent").unwrap(),
+            lang: String::new(),
             candidates: (0..16).map(candidate).collect(),
             prompts: Prompts::new(prompt, Vec::new()),
             model: Arc::new(Model { spec, silent, calls: Mutex::default() }),

@@ -67,6 +67,7 @@ fn asker(documents: usize, words: usize, context_tokens: usize, prompt: &str) ->
     };
     Asker {
         query: Query::new("a tent").unwrap(),
+        lang: String::new(),
         candidates: (0..documents).map(candidate).collect(),
         prompts: Prompts::new(prompt_of(prompt), Vec::new()),
         model: Words::with_context(context_tokens),
@@ -273,6 +274,8 @@ fn a_window_is_known_by_what_is_shown_and_not_by_its_place() {
     assert_ne!(usual, key(&asker(), &[1, 2, 3], 1), "fewer are named");
     let other = Asker { query: Query::new("tents").unwrap(), ..asker() };
     assert_ne!(usual, key(&other, &[1, 2, 3], 2));
+    let german = Asker { lang: "de".into(), ..asker() };
+    assert_ne!(usual, key(&german, &[1, 2, 3], 2), "a prompt may name the language");
     let mut changed = asker();
     Arc::make_mut(&mut changed.candidates[2].document).text = "new".into();
     assert_ne!(usual, key(&changed, &[1, 2, 3], 2));
