@@ -20,7 +20,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("simulate", &["domain", "llm", "retrieve"]),
     ("cache", &["domain", "rerank", "explain"]),
     ("pipeline", &["domain", "prompt", "llm", "retrieve", "rerank", "explain", "cache"]),
-    ("eval", &[]),
+    // Asks pipelines, as clients do.
+    ("eval", &["domain", "explain", "pipeline", "retrieve"]),
     // The types of sections live in the modules that read them.
     ("config", &["llm", "retrieve", "pipeline", "cache", "secret"]),
     ("telemetry", &["config", "llm", "rerank", "explain", "retrieve"]),

@@ -96,7 +96,7 @@ fn fill(source: &ConfigSource, args: &Args, data: &Path) -> Result<IndexReport, 
 }
 
 /// Runs a job to its end, with a bar on a terminal and lines elsewhere.
-fn with_progress(
+pub(super) fn with_progress(
     job: impl AsyncFnOnce(&dyn Progress) -> Result<IndexReport, IndexError>,
 ) -> Result<IndexReport, Failure> {
     let runtime = runtime()?;

@@ -5,6 +5,7 @@
 
 mod config;
 mod ending;
+mod eval;
 mod index;
 mod output;
 mod prompts;
@@ -42,6 +43,8 @@ enum Command {
     Search(search::Args),
     /// Work with prompt files
     Prompts(prompts::Args),
+    /// Measure rankings against labelled sets
+    Eval(eval::Args),
     /// Run an OpenAI-compatible upstream that ranks by known relevance with
     /// known noise
     Simulate(simulate::Args),
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Index(args) => index::run(&source, &args),
         Command::Search(args) => search::run(&source, args),
         Command::Prompts(args) => prompts::run(&source, &args),
+        Command::Eval(args) => eval::run(&source, &args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Config(args) => config::run(&source, &args),
     };

@@ -24,5 +24,8 @@ impl fmt::Display for InvalidFile {
 /// Lines that hold anything, with their numbers from 1.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    text.lines().enumerate().map(|(at, line)| (at + 1, line)).filter(|(_, it)| !it.trim().is_empty())
+    text.lines()
+        .enumerate()
+        .map(|(at, line)| (at + 1, line))
+        .filter(|(_, it)| !it.trim().is_empty())
 }

@@ -135,9 +135,21 @@ mod tests {
 
     #[test]
     fn names_are_written_as_they_are_read() {
-        for name in ["ndcg@10", "ndcg", "ndcg_exp@5", "map", "map@100", "mrr@10", "mrr", "recall@1",
-            "p@20", "rprec", "bpref", "success@3", "judged@10"]
-        {
+        for name in [
+            "ndcg@10",
+            "ndcg",
+            "ndcg_exp@5",
+            "map",
+            "map@100",
+            "mrr@10",
+            "mrr",
+            "recall@1",
+            "p@20",
+            "rprec",
+            "bpref",
+            "success@3",
+            "judged@10",
+        ] {
             assert_eq!(name.parse::<Metric>().unwrap().to_string(), name);
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::judgments::Judgments;
-use super::measure::Topic;
+use super::measure::Grades;
 use super::metric::Metric;
 use super::run::Run;
 
@@ -33,7 +33,7 @@ impl Scores {
 pub fn score(judgments: &Judgments<'_>, run: &Run<'_>, metrics: &[Metric], level: i32) -> Scores {
     let mut by_query = BTreeMap::new();
     for (query, grades) in judgments.iter() {
-        let topic = Topic::new(grades, level);
+        let topic = Grades::new(grades, level);
         if topic.has_relevant() {
             let documents = run.of(query).unwrap_or_default();
             let values = metrics.iter().map(|&metric| topic.measure(metric, documents));

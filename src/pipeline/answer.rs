@@ -17,6 +17,9 @@ pub struct Answer {
     pub id: String,
     /// The ranked documents, cut to `top_n`.
     pub results: Vec<RankedResult>,
+    /// What the cut left out, in its order, with first-stage ranks from 1: for
+    /// evaluation.
+    pub rest: Vec<(DocId, usize)>,
     /// How the ranking came about.
     pub ranking: RankingInfo,
     /// How the explanations came about; none where none were asked for.

@@ -144,6 +144,12 @@ impl Collections {
     }
 }
 
+impl From<String> for Collections {
+    fn from(one: String) -> Self {
+        Self(vec![one])
+    }
+}
+
 impl Serialize for Collections {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.as_slice() {

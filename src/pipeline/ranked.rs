@@ -129,6 +129,10 @@ impl Ranked {
             None => 0,
         };
         let (results, score_kind) = self.results(asked.top_n);
+        let rest = self.ranking.order()[results.len()..].iter();
+        let rest =
+            rest.filter_map(|&at| Some((self.candidates.get(at)?.document.id.clone(), at + 1)));
+        let rest = rest.collect();
         let llm = self.chosen.llm.as_ref().ok();
         let ranking = RankingInfo {
             outcome: self.outcome,
@@ -154,7 +158,15 @@ impl Ranked {
             waiting: timing.waiting + millis(self.waited),
             ..timing
         };
-        Answer { id: asked.id.clone(), results, ranking, explain: None, usage: self.usage, timing }
+        Answer {
+            id: asked.id.clone(),
+            results,
+            rest,
+            ranking,
+            explain: None,
+            usage: self.usage,
+            timing,
+        }
     }
 
     /// Grades are shown where every result has one; else the scores tell the

@@ -209,6 +209,7 @@ mod tests {
                 document: Arc::new(document),
                 explanation: None,
             }],
+            rest: Vec::new(),
             ranking: RankingInfo {
                 outcome: Outcome::Llm,
                 cache: CacheOutcome::Miss,

@@ -1,0 +1,28 @@
+//! `rankgate eval`: rankings against labelled sets. One file for each command.
+
+mod run;
+mod score;
+
+use super::Outcome;
+use crate::config::ConfigSource;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run a suite: variants of pipelines over a labelled set, compared
+    Run(run::Args),
+    /// Measure a run file against judgments
+    Score(score::Args),
+}
+
+pub(super) fn run(source: &ConfigSource, args: &Args) -> Outcome {
+    match &args.command {
+        Command::Run(args) => run::run(source, args),
+        Command::Score(args) => score::run(args),
+    }
+}

@@ -1,0 +1,145 @@
+//! The queries and judgments of a BEIR folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::file::{InvalidFile, lines};
+use super::judgments::Judgments;
+use crate::domain::Query;
+
+/// A BEIR folder without its corpus.
+#[derive(Debug)]
+pub struct Dataset {
+    folder: PathBuf,
+    queries_text: String,
+    qrels_file: PathBuf,
+    qrels_text: String,
+}
+
+/// A file of a data set that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    /// It can't be read.
+    #[error("{}: {error}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A line of it is wrong.
+    #[error(transparent)]
+    Invalid(#[from] InvalidFile),
+}
+
+/// A query of a data set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// Its id in the judgments.
+    pub id: String,
+    /// What is asked.
+    pub query: Query,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    #[serde(rename = "_id")]
+    id: String,
+    text: String,
+}
+
+impl Dataset {
+    /// Reads `queries.jsonl` and `qrels/<split>.tsv` of a folder.
+    ///
+    /// # Errors
+    /// When one of them can't be read.
+    pub fn open(folder: &Path, split: &str) -> Result<Self, DatasetError> {
+        let read = |file: PathBuf| {
+            let text = fs::read_to_string(&file);
+            text.map_err(|error| DatasetError::Unreadable { file, error })
+        };
+        let qrels_file = folder.join("qrels").join(format!("{split}.tsv"));
+        Ok(Self {
+            folder: folder.to_owned(),
+            queries_text: read(folder.join("queries.jsonl"))?,
+            qrels_text: read(qrels_file.clone())?,
+            qrels_file,
+        })
+    }
+
+    /// The judgments.
+    ///
+    /// # Errors
+    /// At the first line that is none.
+    pub fn judgments(&self) -> Result<Judgments<'_>, InvalidFile> {
+        Judgments::parse(&self.qrels_text, &self.qrels_file.to_string_lossy())
+    }
+
+    /// The file of its documents.
+    #[must_use]
+    pub fn corpus(&self) -> PathBuf {
+        self.folder.join("corpus.jsonl")
+    }
+
+    /// The queries for which a document of grade `level` or more is known, in
+    /// the order of the file: nothing can be measured with the others.
+    ///
+    /// # Errors
+    /// At the first line of the queries that is none, and at a judged query
+    /// that isn't among them.
+    pub fn topics(&self, judgments: &Judgments<'_>, level: i32) -> Result<Vec<Topic>, InvalidFile> {
+        let file = self.folder.join("queries.jsonl").to_string_lossy().into_owned();
+        let mut topics = Vec::new();
+        for (line, text) in lines(&self.queries_text) {
+            let wrong = |problem| InvalidFile { file: file.clone(), line, problem };
+            let Line { id, text } =
+                serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+            let grades = judgments.of(&id);
+            if grades.is_some_and(|grades| grades.values().any(|&grade| grade >= level)) {
+                let query = Query::new(text).map_err(|error| wrong(error.to_string()))?;
+                topics.push(Topic { id, query });
+            }
+        }
+        Ok(topics)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset(queries: &str) -> (tempfile::TempDir, Dataset) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("qrels")).unwrap();
+        fs::write(folder.path().join("queries.jsonl"), queries).unwrap();
+        fs::write(folder.path().join("qrels/test.tsv"), "q2\ta\t1\nq1\ta\t2\nq3\ta\t0\n").unwrap();
+        let dataset = Dataset::open(folder.path(), "test").unwrap();
+        (folder, dataset)
+    }
+
+    #[test]
+    fn only_queries_with_something_to_find_are_asked() {
+        let lines = "{\"_id\": \"q1\", \"text\": \"tent\", \"metadata\": {}}\n\
+            {\"_id\": \"q2\", \"text\": \"boot\"}\n{\"_id\": \"q3\", \"text\": \"pan\"}\n";
+        let (_folder, dataset) = dataset(lines);
+        let judgments = dataset.judgments().unwrap();
+        let ids = |level| {
+            let topics = dataset.topics(&judgments, level).unwrap();
+            topics.into_iter().map(|topic| topic.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(1), ["q1", "q2"]);
+        assert_eq!(ids(2), ["q1"]);
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_named() {
+        let (folder, dataset) = dataset("{\"_id\": \"q1\", \"text\": \"tent\"}\n{\"_id\": 1}\n");
+        let judgments = dataset.judgments().unwrap();
+        let error = dataset.topics(&judgments, 1).unwrap_err();
+        assert!(error.file.ends_with("queries.jsonl") && error.line == 2, "{error}");
+        let error = Dataset::open(folder.path(), "dev").unwrap_err().to_string();
+        assert!(error.contains("qrels/dev.tsv"), "{error}");
+    }
+}
