@@ -12,6 +12,7 @@ mod engines;
 mod fake_embeddings;
 mod fake_llm;
 mod faults;
+mod injection;
 mod lists;
 mod llm;
 mod native;
