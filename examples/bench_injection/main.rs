@@ -34,6 +34,7 @@ mod upstream;
 mod ways;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Parser;
 use rankgate::simulate::Attacks;
@@ -94,10 +95,19 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
+async fn main() -> ExitCode {
     // The client wants one, for plain HTTP too.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let args = Args::parse();
+    match run(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bench_injection: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<(), Failure> {
     let attacks = Attacks::read(&args.file)?;
     let candidates = usize::from(args.candidates);
     let below = args.promotion_below.unwrap_or(candidates / 2);
