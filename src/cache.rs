@@ -1,9 +1,11 @@
-//! Finished rankings and single replies, kept in memory.
+//! Finished rankings, single replies and explanations, kept in memory.
 //!
 //! - Only complete `llm` rankings are kept: nothing degraded is ever served
 //!   twice. Usable replies are kept one by one as well, so that a request that
 //!   overlaps with an earlier one, or repeats one that ran out of time, pays
 //!   only for what is new.
+//! - Explanations are kept document by document, as they were checked. They hold
+//!   text, so that most of the memory may be theirs.
 //! - [`RankingKey`] lists everything that a ranking depends on, the tenant
 //!   first. Content hashes are among them, so that a changed document never
 //!   meets a ranking of its old text.
@@ -21,7 +23,10 @@ use futures::future::BoxFuture;
 use moka::future::Cache;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Candidate, FirstStageScores, Query, Ranking, Repairs, StrategyName, TenantId};
+use crate::domain::{
+    Candidate, FirstStageScores, Query, Quote, Ranking, Repairs, StrategyName, TenantId,
+};
+use crate::explain::Explained;
 use crate::rerank::{Remember, Remembered};
 
 /// The `[cache]` table.
@@ -185,6 +190,7 @@ pub struct CachedRanking {
 enum Entry {
     Ranking(CachedRanking),
     Reply(Remembered),
+    Explained(Arc<Explained>),
 }
 
 impl Entry {
@@ -199,6 +205,13 @@ impl Entry {
                 size_of_val(ranked.as_slice()) + size_of_val(unranked.as_slice())
             }
             Self::Reply(Remembered::Grade(_)) => 0,
+            Self::Explained(explained) => {
+                let texts = explained.explanations.iter().flatten().flat_map(|explanation| {
+                    let quotes = explanation.quotes.iter().map(|quote| &quote.text);
+                    quotes.chain(std::iter::once(&explanation.text))
+                });
+                texts.map(|text| size_of::<Quote>() + text.len()).sum()
+            }
         };
         u32::try_from(ENTRY + own).unwrap_or(u32::MAX)
     }
@@ -234,7 +247,7 @@ impl RankingCache {
     pub async fn get(&self, key: &blake3::Hash) -> Option<CachedRanking> {
         match self.0.as_ref()?.get(key).await? {
             Entry::Ranking(ranking) => Some(ranking),
-            Entry::Reply(_) => None,
+            Entry::Reply(_) | Entry::Explained(_) => None,
         }
     }
 
@@ -242,6 +255,21 @@ impl RankingCache {
     pub async fn insert(&self, key: blake3::Hash, ranking: CachedRanking) {
         if let Some(cache) = &self.0 {
             cache.insert(key, Entry::Ranking(ranking)).await;
+        }
+    }
+
+    /// Explanations that were kept, with what became of their quotes.
+    pub async fn explained(&self, key: &ExplanationKey) -> Option<Arc<Explained>> {
+        match self.0.as_ref()?.get(&key.0).await? {
+            Entry::Explained(explained) => Some(explained),
+            Entry::Ranking(_) | Entry::Reply(_) => None,
+        }
+    }
+
+    /// Keeps a usable reply that explains, as it was checked.
+    pub async fn keep_explained(&self, key: ExplanationKey, explained: Arc<Explained>) {
+        if let Some(cache) = &self.0 {
+            cache.insert(key.0, Entry::Explained(explained)).await;
         }
     }
 
@@ -253,6 +281,33 @@ impl RankingCache {
     }
 }
 
+/// What an explanation depends on, the tenant first.
+#[derive(Clone, Copy)]
+pub struct ExplanationKey(blake3::Hash);
+
+impl ExplanationKey {
+    /// The key of a tenant's call; see [`Explainer::key`](crate::explain::Explainer::key).
+    #[must_use]
+    pub fn of(tenant: &TenantId, call: blake3::Hash) -> Self {
+        Self(tenants_own(tenant, "explanation", call))
+    }
+
+    /// The same key for requests that share one call.
+    #[must_use]
+    pub const fn hash(&self) -> blake3::Hash {
+        self.0
+    }
+}
+
+/// A key that no other tenant and no other kind of entry has.
+fn tenants_own(tenant: &TenantId, kind: &str, hash: blake3::Hash) -> blake3::Hash {
+    let mut key = Hasher::default();
+    key.text(tenant.as_str());
+    key.text(kind);
+    key.bytes(hash.as_bytes());
+    key.0.finalize()
+}
+
 /// The replies of one tenant.
 struct Replies {
     cache: Cache<blake3::Hash, Entry>,
@@ -261,11 +316,7 @@ struct Replies {
 
 impl Replies {
     fn key(&self, window: blake3::Hash) -> blake3::Hash {
-        let mut key = Hasher::default();
-        key.text(self.tenant.as_str());
-        key.text("reply");
-        key.bytes(window.as_bytes());
-        key.0.finalize()
+        tenants_own(&self.tenant, "reply", window)
     }
 }
 
@@ -275,7 +326,7 @@ impl Remember for Replies {
         Box::pin(async move {
             match self.cache.get(&key).await? {
                 Entry::Reply(reply) => Some(reply),
-                Entry::Ranking(_) => None,
+                Entry::Ranking(_) | Entry::Explained(_) => None,
             }
         })
     }

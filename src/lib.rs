@@ -8,6 +8,7 @@ pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod explain;
 pub mod http;
 pub mod llm;
 pub mod pipeline;

@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::config::LogFormat;
-use crate::{llm, rerank, retrieve};
+use crate::{explain, llm, rerank, retrieve};
 
 /// Ranked requests; labels `route`, `pipeline`, `status`, `reason`, `cache`.
 /// A request that was answered with an HTTP error has the status `error` and
@@ -142,7 +142,9 @@ fn install() -> Result<PrometheusHandle, MetricsError> {
             metrics::describe_counter!(name, meaning);
         }
     }
-    for (name, _, meaning) in rerank::metrics::TABLE.into_iter().chain(retrieve::metrics::TABLE) {
+    let others = rerank::metrics::TABLE.into_iter().chain(explain::metrics::TABLE);
+    let others = others.chain(retrieve::metrics::TABLE);
+    for (name, _, meaning) in others {
         metrics::describe_counter!(name, meaning);
     }
     let meaning = "Age of a collection's newest document by its updated_at";

@@ -15,13 +15,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("llm", &["domain", "secret"]),
     ("retrieve", &["domain", "secret"]),
     ("rerank", &["domain", "prompt", "llm"]),
+    ("explain", &["domain", "prompt", "llm", "rerank"]),
     // A model for measuring, reached over HTTP like any other.
     ("simulate", &["domain", "llm", "retrieve"]),
-    ("cache", &["domain", "rerank"]),
-    ("pipeline", &["domain", "prompt", "llm", "retrieve", "rerank", "cache"]),
+    ("cache", &["domain", "rerank", "explain"]),
+    ("pipeline", &["domain", "prompt", "llm", "retrieve", "rerank", "explain", "cache"]),
     // The types of sections live in the modules that read them.
     ("config", &["llm", "retrieve", "pipeline", "cache", "secret"]),
-    ("telemetry", &["config", "llm", "rerank", "retrieve"]),
+    ("telemetry", &["config", "llm", "rerank", "explain", "retrieve"]),
     // `prompt` for what lists show, `retrieve` for filters and documents.
     ("http", &["domain", "pipeline", "prompt", "retrieve", "telemetry"]),
 ];

@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// How many results to show
     #[arg(long, value_name = "N", default_value = "10")]
     top_n: NonZeroUsize,
+    /// Say why each result is there
+    #[arg(long)]
+    explain: bool,
     /// Print the answer as one JSON document
     #[arg(long)]
     json: bool,
@@ -47,6 +50,9 @@ pub(super) fn run(source: &ConfigSource, args: Args) -> Outcome {
         let shown = Shown::deserialize(&answer)
             .map_err(|error| Failure(format!("the answer can't be read: {error}")))?;
         print(&as_table(&shown))?;
+        if let Some(explanations) = explanations(&shown) {
+            print(&explanations)?;
+        }
         print(&summary(&shown))?;
     }
     Ok(Verdict::Good)
@@ -56,6 +62,9 @@ async fn remote(gateway: &Remote, args: &Args) -> Result<Value, Failure> {
     let mut body = json!({ "query": args.query, "top_n": args.top_n });
     if let Some(pipeline) = &args.pipeline {
         body["pipeline"] = json!(pipeline);
+    }
+    if args.explain {
+        body["explain"] = json!(true);
     }
     let request = gateway.http().post(gateway.at(&["v1", "search"])).json(&body);
     Ok(gateway.ask_once(request).await?)
@@ -78,6 +87,7 @@ fn local(source: &ConfigSource, args: Args) -> Result<Value, Failure> {
             deadline: None,
             strategy: None,
             prompt: None,
+            explain: args.explain.then_some(true),
             context: serde_json::Map::new(),
         };
         let request = SearchRequest { asked, candidates: None, filter: Filter::default() };
@@ -104,6 +114,19 @@ struct ShownResult {
     first_stage_rank: usize,
     relevance_score: f64,
     document: ShownDocument,
+    explanation: Option<ShownExplanation>,
+}
+
+#[derive(Deserialize)]
+struct ShownExplanation {
+    kind: String,
+    text: String,
+    quotes: Vec<ShownQuote>,
+}
+
+#[derive(Deserialize)]
+struct ShownQuote {
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -145,6 +168,20 @@ fn as_table(answer: &Shown) -> String {
         ]);
     }
     table.to_string()
+}
+
+/// Why each result is there, with what the document says itself; none where
+/// that wasn't asked for.
+fn explanations(answer: &Shown) -> Option<String> {
+    let line = |result: &ShownResult| {
+        let ShownExplanation { kind, text, quotes } = result.explanation.as_ref()?;
+        let said: String = plain(text).collect();
+        let quoted = quotes.iter().filter(|_| kind == "llm");
+        let quoted = quoted.map(|quote| format!(" “{}”", plain(&quote.text).collect::<String>()));
+        Some(format!("{:>4}  {said}{}", result.rank, quoted.collect::<String>()))
+    };
+    let lines: Vec<String> = answer.results.iter().filter_map(line).collect();
+    (!lines.is_empty()).then(|| format!("\nwhy\n{}", lines.join("\n")))
 }
 
 /// How far the ranking moved a document from its first-stage place.

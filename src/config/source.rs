@@ -67,7 +67,7 @@ impl ConfigSource {
         let mut table: Table = toml::from_str(&document.text)
             .map_err(|error| ConfigError::from(document.syntax_problem(&error)))?;
         let mut overrides = overrides::apply(&mut table, &self.env)?;
-        let refused = planned::refuse(&mut table);
+        let refused = planned::found(&table);
         if !refused.is_empty() {
             let problems = refused
                 .into_iter()

@@ -4,6 +4,7 @@
 mod candidate;
 mod deadline;
 mod document;
+mod explanation;
 mod outcome;
 mod query;
 mod ranking;
@@ -15,6 +16,7 @@ mod usage;
 pub use candidate::{Candidate, CandidateList, DuplicateCandidate, FirstStageScores};
 pub use deadline::Deadline;
 pub use document::{DocId, Document, InvalidDocId};
+pub use explanation::{Explanation, ExplanationKind, Field, Quote};
 pub use outcome::{CacheOutcome, Failure, NotWanted, Outcome, ScoreKind, Status};
 pub use query::{EmptyQuery, Query};
 pub use ranking::{NotAPermutation, Ranking};

@@ -25,6 +25,7 @@ pub(super) enum ErrorCode {
     NotFound,
     UnknownPipeline,
     UnknownCollection,
+    UnknownDocument,
     MethodNotAllowed,
     SlowBody,
     OtherSettings,
@@ -54,6 +55,9 @@ impl ErrorCode {
             }
             Self::UnknownCollection => {
                 (S::NOT_FOUND, "unknown_collection", "There is no such collection")
+            }
+            Self::UnknownDocument => {
+                (S::NOT_FOUND, "unknown_document", "There is no such document")
             }
             Self::MethodNotAllowed => {
                 (S::METHOD_NOT_ALLOWED, "method_not_allowed", "The route has another method")
@@ -189,9 +193,12 @@ impl From<RequestError> for ApiError {
                 Self::new(ErrorCode::UnknownPipeline, text).about("pipeline")
             }
             RequestError::NoCollection(_) => Self::invalid("pipeline", text),
-            RequestError::UnknownPrompt(_) | RequestError::WrongTask { .. } => {
-                Self::invalid("prompt", text)
+            RequestError::UnknownDocuments { .. } => {
+                Self::new(ErrorCode::UnknownDocument, text).about("ids")
             }
+            RequestError::UnknownPrompt(_)
+            | RequestError::WrongTask { .. }
+            | RequestError::NotExplaining { .. } => Self::invalid("prompt", text),
             RequestError::NoPrompt { .. } => Self::invalid("strategy", text),
             RequestError::Duplicate(_) => Self::invalid("documents", text),
             RequestError::Retrieve(RetrieveError::Filter(invalid)) => {

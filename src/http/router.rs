@@ -19,6 +19,7 @@ pub(super) fn is_ranked(route: &str) -> bool {
 pub fn router(state: HttpState) -> Router {
     let ranked = Router::new()
         .route("/v1/search", post(routes::search))
+        .route("/v1/explain", post(routes::explain))
         .route("/v1/rerank", post(rerank::<RerankV1>))
         .route("/v2/rerank", post(rerank::<CohereV2>));
     let plain = Router::new()

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::domain::{
-    CacheOutcome, Document, FirstStageScores, Outcome, Repairs, ScoreKind, StrategyName, Usage,
+    CacheOutcome, DocId, Document, Explanation, FirstStageScores, Outcome, Repairs, ScoreKind,
+    StrategyName, Usage,
 };
+use crate::explain::QuoteCounts;
 
 /// A complete answer.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub struct Answer {
     pub results: Vec<RankedResult>,
     /// How the ranking came about.
     pub ranking: RankingInfo,
+    /// How the explanations came about; none where none were asked for.
+    pub explain: Option<ExplainInfo>,
     /// What this request spent; zero for a hit or a coalesced request.
     pub usage: Usage,
     /// Where the time went.
@@ -42,6 +46,8 @@ pub struct RankedResult {
     pub scores: FirstStageScores,
     /// The document.
     pub document: Arc<Document>,
+    /// Why it stands there; none where that wasn't asked for.
+    pub explanation: Option<Explanation>,
 }
 
 /// How a ranking came about: the `ranking` object of every answer.
@@ -76,8 +82,49 @@ pub struct RankingInfo {
     pub coverage: f64,
     /// What had to be mended in usable replies.
     pub repairs: Repairs,
+    /// Documents that the LLM put among the best and `promotion_below` kept out.
+    pub held_back: u32,
     /// `"embedding"` where the embedding failed and only BM25 was served.
     pub degraded: Option<&'static str>,
+}
+
+/// Documents with an explanation each, without a ranking.
+#[derive(Clone, Debug)]
+pub struct ExplainAnswer {
+    /// The request's id.
+    pub id: String,
+    /// The documents in the order in which they were asked about.
+    pub explanations: Vec<(DocId, Explanation)>,
+    /// How they came about.
+    pub explain: ExplainInfo,
+    /// What this request spent.
+    pub usage: Usage,
+    /// Where the time went.
+    pub timing: Timing,
+}
+
+/// How explanations came about: the `explain` object of answers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ExplainInfo {
+    /// Explanations by the LLM, each with a quote that was found.
+    pub llm: usize,
+    /// Explanations by the first stage.
+    pub classical: usize,
+    /// Replies of which nothing could be shown.
+    pub unverified: usize,
+    /// Why an LLM's explanation is missing, in the words of `ranking.reason`;
+    /// none where each document has a reply.
+    pub reason: Option<&'static str>,
+    /// The prompt, `name@vN`; none where no LLM was asked.
+    pub prompt: Option<String>,
+    /// The upstream's name for the model; none where no LLM was asked.
+    pub model: Option<String>,
+    /// Calls that this request made.
+    pub calls: u32,
+    /// Those that gave nothing usable.
+    pub failed_calls: u32,
+    /// What became of the model's quotes.
+    pub quotes: QuoteCounts,
 }
 
 /// Milliseconds by step.
@@ -100,7 +147,7 @@ pub struct Timing {
 impl Serialize for RankingInfo {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let fields = 15 + usize::from(self.degraded.is_some());
+        let fields = 16 + usize::from(self.degraded.is_some());
         let mut object = serializer.serialize_struct("RankingInfo", fields)?;
         object.serialize_field("status", &self.outcome.status())?;
         object.serialize_field("reason", &self.outcome.reason())?;
@@ -117,6 +164,7 @@ impl Serialize for RankingInfo {
         object.serialize_field("rounds", &self.rounds)?;
         object.serialize_field("coverage", &self.coverage)?;
         object.serialize_field("repairs", &self.repairs)?;
+        object.serialize_field("held_back", &self.held_back)?;
         if let Some(degraded) = self.degraded {
             object.serialize_field("degraded", degraded)?;
         }

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::promotion::Promotion;
 use crate::domain::StrategyName;
 use crate::prompt::Task;
+use crate::rerank::Budget;
 use crate::retrieve::{
     ComponentWeights, Condition, Filter, Freshness, Fusion, FusionKind, Range, RetrievalMode, RrfK,
     UPDATED_AT, freshness,
@@ -47,6 +49,12 @@ pub struct PipelineConfig {
     /// a share of the first's. Absent: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_margin: Option<f64>,
+    /// First-stage rank below which no document can enter the best
+    /// `promotion_top`, whatever the LLM says. Absent: no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promotion_below: Option<usize>,
+    /// How many places `promotion_below` protects; not above it.
+    pub promotion_top: usize,
     /// The prompt, or one by task; absent: none, which only strategy `none`
     /// can do with.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,6 +67,22 @@ pub struct PipelineConfig {
     /// How long calls in flight at the deadline may run on, in milliseconds,
     /// to fill the cache; 0 cancels them.
     pub late_ms: u64,
+    /// Whether results are explained where a request doesn't say.
+    pub explain: ExplainMode,
+    /// Name of the model that explains; absent: the pipeline's `model`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain_model: Option<String>,
+}
+
+/// Whether results are explained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExplainMode {
+    /// Only where a request asks for it.
+    #[default]
+    Off,
+    /// Unless a request refuses it.
+    On,
 }
 
 impl Default for PipelineConfig {
@@ -74,11 +98,31 @@ impl Default for PipelineConfig {
             max_input_tokens: None,
             max_cost_usd: None,
             min_margin: None,
+            promotion_below: None,
+            promotion_top: 10,
             prompt: None,
             model: None,
             deadline_ms: 3000,
             late_ms: 2000,
+            explain: ExplainMode::default(),
+            explain_model: None,
         }
+    }
+}
+
+impl PipelineConfig {
+    /// What a request may consume.
+    pub(super) const fn budget(&self) -> Budget {
+        Budget {
+            calls: self.max_calls,
+            input_tokens: self.max_input_tokens,
+            usd: self.max_cost_usd,
+        }
+    }
+
+    /// The bound on promotion, if there is one.
+    pub(super) fn promotion(&self) -> Option<Promotion> {
+        Some(Promotion { below: self.promotion_below?, top: self.promotion_top })
     }
 }
 

@@ -1,5 +1,5 @@
 //! Single flight: requests that ask the same at the same time share one
-//! rerank.
+//! rerank, and one explanation of the same document.
 //!
 //! A flight belongs to nobody. Whoever comes first starts it; everybody waits
 //! on its progress with a deadline of their own, and the flight's deadline is
@@ -16,63 +16,64 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
 use crate::domain::Deadline;
-use crate::rerank::Progress;
 
 /// Most flights that nobody waits for any more.
 const MAX_LATE: usize = 64;
 
-/// Flights in the air, by the key of the ranking they make.
+/// Flights in the air, by the key of what they make; `P` is what is known of it
+/// so far.
 #[derive(Clone)]
-pub(super) struct Flights {
-    by_key: Arc<Mutex<HashMap<blake3::Hash, Flight>>>,
+pub(super) struct Flights<P> {
+    by_key: Arc<Mutex<HashMap<blake3::Hash, Flight<P>>>>,
     late: Arc<Semaphore>,
 }
 
-struct Flight {
+struct Flight<P> {
     id: uuid::Uuid,
     deadline: watch::Sender<Deadline>,
-    progress: watch::Receiver<Progress>,
+    progress: watch::Receiver<P>,
     waiters: usize,
     /// Set right after the start.
     task: Option<AbortHandle>,
 }
 
 /// The ends that a flight's task works with.
-pub(super) struct Cockpit {
+pub(super) struct Cockpit<P> {
     /// The latest deadline of all waiters.
     pub deadline: watch::Receiver<Deadline>,
     /// Where progress is published.
-    pub progress: watch::Sender<Progress>,
+    pub progress: watch::Sender<P>,
 }
 
 /// A request's place on a flight. Dropping it means that the client left.
-pub(super) struct Seat {
-    flights: Flights,
+pub(super) struct Seat<P: Clone + Send + Sync + 'static> {
+    flights: Flights<P>,
     key: blake3::Hash,
     id: uuid::Uuid,
-    progress: watch::Receiver<Progress>,
+    progress: watch::Receiver<P>,
     answered: bool,
     /// Whether this request started the flight.
     pub leads: bool,
 }
 
-impl Flights {
+impl<P: Clone + Send + Sync + 'static> Flights<P> {
     pub fn new() -> Self {
         Self { by_key: Arc::default(), late: Arc::new(Semaphore::new(MAX_LATE)) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<blake3::Hash, Flight>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<blake3::Hash, Flight<P>>> {
         self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a seat on the flight for `key`, starting one where there is none.
+    /// Takes a seat on the flight for `key`, starting one where there is none:
+    /// at first `nothing` is known.
     pub fn board<F>(
         &self,
         key: blake3::Hash,
         deadline: Deadline,
-        candidates: usize,
-        start: impl FnOnce(Cockpit) -> F,
-    ) -> Seat
+        nothing: P,
+        start: impl FnOnce(Cockpit<P>) -> F,
+    ) -> Seat<P>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -87,7 +88,7 @@ impl Flights {
             return self.seat(key, flight, false);
         }
         let (deadline, deadline_seen) = watch::channel(deadline);
-        let (progress, progress_seen) = watch::channel(Progress::nothing(candidates));
+        let (progress, progress_seen) = watch::channel(nothing);
         let id = uuid::Uuid::now_v7();
         let flight = Flight { id, deadline, progress: progress_seen, waiters: 1, task: None };
         let seat = self.seat(key, &flight, true);
@@ -107,7 +108,7 @@ impl Flights {
         seat
     }
 
-    fn seat(&self, key: blake3::Hash, flight: &Flight, leads: bool) -> Seat {
+    fn seat(&self, key: blake3::Hash, flight: &Flight<P>, leads: bool) -> Seat<P> {
         Seat {
             flights: self.clone(),
             key,
@@ -147,10 +148,10 @@ impl Flights {
     }
 }
 
-impl Seat {
+impl<P: Clone + Send + Sync + 'static> Seat<P> {
     /// Waits for the flight's end or the deadline, and gives the latest
     /// progress either way.
-    pub async fn wait(mut self, deadline: Deadline) -> Progress {
+    pub async fn wait(mut self, deadline: Deadline) -> P {
         let ended = async { while self.progress.changed().await.is_ok() {} };
         // Either end is an answer; what was published last is the result.
         let _ = tokio::time::timeout_at(deadline.instant(), ended).await;
@@ -159,20 +160,20 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl<P: Clone + Send + Sync + 'static> Drop for Seat<P> {
     fn drop(&mut self) {
         self.flights.leave(self.key, self.id, self.answered);
     }
 }
 
 /// Takes a flight off the board when its task ends, however it ends.
-struct Landing {
-    flights: Flights,
+struct Landing<P: Clone + Send + Sync + 'static> {
+    flights: Flights<P>,
     key: blake3::Hash,
     id: uuid::Uuid,
 }
 
-impl Drop for Landing {
+impl<P: Clone + Send + Sync + 'static> Drop for Landing<P> {
     fn drop(&mut self) {
         let mut flights = self.flights.lock();
         if let Entry::Occupied(entry) = flights.entry(self.key)
@@ -191,6 +192,7 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
+    use crate::rerank::Progress;
 
     fn key() -> blake3::Hash {
         blake3::hash(b"key")
@@ -214,9 +216,14 @@ mod tests {
     }
 
     impl Journeys {
-        fn board(&self, flights: &Flights, key: blake3::Hash, deadline: Deadline) -> Seat {
+        fn board(
+            &self,
+            flights: &Flights<Progress>,
+            key: blake3::Hash,
+            deadline: Deadline,
+        ) -> Seat<Progress> {
             let journeys = self.clone();
-            flights.board(key, deadline, 2, move |cockpit| async move {
+            flights.board(key, deadline, Progress::nothing(2), move |cockpit| async move {
                 journeys.starts.fetch_add(1, Ordering::SeqCst);
                 journeys.go.notified().await;
                 let mut done = Progress::nothing(2);
@@ -249,7 +256,7 @@ mod tests {
     #[tokio::test]
     async fn many_waiters_share_one_journey() {
         let (flights, journeys) = (Flights::new(), Journeys::default());
-        let seats: Vec<Seat> =
+        let seats: Vec<Seat<Progress>> =
             (0..100).map(|_| journeys.board(&flights, key(), patient())).collect();
         assert_eq!(seats.iter().filter(|seat| seat.leads).count(), 1);
         journeys.go.notify_one();
@@ -310,10 +317,11 @@ mod tests {
         let flights = Flights::new();
         let cockpit = Arc::new(Mutex::new(None));
         let seen = Arc::clone(&cockpit);
-        let leader = flights.board(key(), past(), 2, move |cockpit| async move {
-            *seen.lock().unwrap() = Some(cockpit);
-            std::future::pending::<()>().await;
-        });
+        let leader =
+            flights.board(key(), past(), Progress::nothing(2), move |cockpit| async move {
+                *seen.lock().unwrap() = Some(cockpit);
+                std::future::pending::<()>().await;
+            });
         eventually(|| cockpit.lock().unwrap().is_some()).await;
         let later = patient();
         let follower = Journeys::default().board(&flights, key(), later);

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::answer::{Answer, Timing};
+use super::explain::Made;
 use super::flight::Flights;
 use super::given::order_given;
 use super::ranked::millis;
@@ -14,7 +15,7 @@ use super::request::{Asked, RequestError, RerankRequest, SearchRequest};
 use super::serving::{Pipeline, Serving};
 use crate::cache::RankingCache;
 use crate::domain::Deadline;
-use crate::rerank::Paces;
+use crate::rerank::{Paces, Progress};
 use crate::retrieve::Retrieve;
 use crate::retrieve::Retriever;
 
@@ -24,7 +25,8 @@ pub struct Gateway {
     serving: ArcSwap<Serving>,
     pub(super) retriever: Option<Arc<dyn Retriever>>,
     pub(super) cache: RankingCache,
-    pub(super) flights: Flights,
+    pub(super) flights: Flights<Progress>,
+    pub(super) explaining: Flights<Made>,
     /// How long calls took lately.
     pub(super) paces: Arc<Paces>,
     /// Most LLM calls of one request side by side.
@@ -50,10 +52,17 @@ impl Gateway {
             retriever,
             cache,
             flights: Flights::new(),
+            explaining: Flights::new(),
             paces: Arc::default(),
             parallel,
             secret,
         }
+    }
+
+    /// A delimiter that no document can know, the same for the same seed.
+    pub(super) fn nonce(&self, seed: u64) -> String {
+        let hash = blake3::keyed_hash(&self.secret, &seed.to_le_bytes());
+        hash.to_hex().as_str().chars().take(8).collect()
     }
 
     /// What is served now. A request keeps the one it began with.
@@ -110,6 +119,9 @@ impl Gateway {
         let ranked = self.rank(&asked, &pipeline, chosen, candidates, None, deadline).await;
         let mut answer = ranked.answer(&asked, &pipeline, timing);
         answer.ranking.degraded = found.degraded_embedding.then_some("embedding");
+        if asked.wants_explanations(&pipeline) {
+            self.explain_answer(&asked, &serving, &pipeline, &mut answer, deadline).await?;
+        }
         Ok(answer)
     }
 
@@ -135,10 +147,13 @@ impl Gateway {
             // A given document's id is its position in the request.
             result.index = result.document.id.as_str().parse().unwrap_or(result.index);
         }
+        if asked.wants_explanations(&pipeline) {
+            self.explain_answer(&asked, &serving, &pipeline, &mut answer, deadline).await?;
+        }
         Ok(answer)
     }
 }
 
-fn deadline_of(asked: &Asked, pipeline: &Pipeline) -> Deadline {
+pub(super) fn deadline_of(asked: &Asked, pipeline: &Pipeline) -> Deadline {
     Deadline::at(asked.received + asked.deadline.unwrap_or_else(|| pipeline.deadline()))
 }

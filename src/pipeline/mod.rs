@@ -3,17 +3,21 @@
 
 mod answer;
 mod config;
+mod explain;
 mod flight;
 mod gateway;
 mod given;
+mod promotion;
 mod ranked;
 mod request;
 mod serving;
 mod spend;
 mod stage;
 
-pub use answer::{Answer, RankedResult, RankingInfo, Timing};
-pub use config::{FusionName, PipelineConfig, PromptChoice, RetrieveConfig};
+pub use answer::{Answer, ExplainAnswer, ExplainInfo, RankedResult, RankingInfo, Timing};
+pub use config::{ExplainMode, FusionName, PipelineConfig, PromptChoice, RetrieveConfig};
 pub use gateway::Gateway;
-pub use request::{Asked, RequestError, RerankRequest, SearchRequest};
+pub use request::{
+    Asked, DocumentsToExplain, ExplainRequest, RequestError, RerankRequest, SearchRequest,
+};
 pub use serving::{Chosen, Llm, ModelSlot, Pipeline, Serving, Unservable};

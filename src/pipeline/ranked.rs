@@ -118,8 +118,16 @@ impl Ranked {
         }
     }
 
-    /// The answer, cut to what was asked for.
-    pub(super) fn answer(self, asked: &Asked, pipeline: &Pipeline, timing: Timing) -> Answer {
+    /// The answer, within the pipeline's bound and cut to what was asked for.
+    pub(super) fn answer(mut self, asked: &Asked, pipeline: &Pipeline, timing: Timing) -> Answer {
+        let held_back = match pipeline.config.promotion() {
+            Some(promotion) => {
+                let (bound, held_back) = promotion.bound(self.ranking);
+                self.ranking = bound;
+                held_back
+            }
+            None => 0,
+        };
         let (results, score_kind) = self.results(asked.top_n);
         let llm = self.chosen.llm.as_ref().ok();
         let ranking = RankingInfo {
@@ -137,6 +145,7 @@ impl Ranked {
             rounds: self.rounds,
             coverage: self.coverage,
             repairs: self.repairs,
+            held_back,
             degraded: None,
         };
         let timing = Timing {
@@ -145,7 +154,7 @@ impl Ranked {
             waiting: timing.waiting + millis(self.waited),
             ..timing
         };
-        Answer { id: asked.id.clone(), results, ranking, usage: self.usage, timing }
+        Answer { id: asked.id.clone(), results, ranking, explain: None, usage: self.usage, timing }
     }
 
     /// Grades are shown where every result has one; else the scores tell the
@@ -156,6 +165,8 @@ impl Ranked {
         let grades: Option<Vec<f64>> = (self.outcome == Outcome::Llm && !order.is_empty())
             .then(|| order.iter().map(|&at| self.grades.get(at).copied().flatten()).collect())
             .flatten();
+        // What was held back has a better grade than what it stands behind.
+        let mut least = f64::INFINITY;
         let results = order
             .iter()
             .enumerate()
@@ -165,12 +176,16 @@ impl Ranked {
                 rank: place + 1,
                 first_stage_rank: at + 1,
                 relevance_score: match &grades {
-                    Some(grades) => grades.get(place).copied().unwrap_or(0.0),
+                    Some(grades) => {
+                        least = least.min(grades.get(place).copied().unwrap_or(0.0));
+                        least
+                    }
                     None => (n - place) as f64 / n as f64,
                 },
                 collection: candidate.collection.clone(),
                 scores: candidate.scores,
                 document: Arc::clone(&candidate.document),
+                explanation: None,
             })
             .collect();
         (results, if grades.is_some() { ScoreKind::Graded } else { ScoreKind::Ordinal })

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use crate::domain::{Document, DuplicateCandidate, Query, StrategyName};
+use super::config::ExplainMode;
+use super::serving::Pipeline;
+use crate::domain::{DocId, Document, DuplicateCandidate, Query, StrategyName};
 use crate::prompt::Task;
 use crate::retrieve::{Filter, RetrieveError};
 
@@ -28,8 +30,16 @@ pub struct Asked {
     pub strategy: Option<StrategyName>,
     /// Another prompt than the pipeline's, `name@vN` or `name@latest`.
     pub prompt: Option<String>,
+    /// Whether results are to be explained; absent: as the pipeline says.
+    pub explain: Option<bool>,
     /// Fields that are passed to the prompt.
     pub context: Map<String, Value>,
+}
+
+impl Asked {
+    pub(super) fn wants_explanations(&self, pipeline: &Pipeline) -> bool {
+        self.explain.unwrap_or(pipeline.config.explain == ExplainMode::On)
+    }
 }
 
 /// Retrieve, then rank.
@@ -55,6 +65,24 @@ pub struct RerankRequest {
     pub max_tokens_per_document: Option<usize>,
 }
 
+/// Explain stored documents.
+#[derive(Clone, Debug)]
+pub struct ExplainRequest {
+    /// What every request may say; its `prompt` is one that explains.
+    pub asked: Asked,
+    /// Which documents: any of the pipeline's collections.
+    pub documents: DocumentsToExplain,
+}
+
+/// What `/v1/explain` is asked about.
+#[derive(Clone, Debug)]
+pub enum DocumentsToExplain {
+    /// Why each of these.
+    Each(Vec<DocId>),
+    /// Why the first stands above the second.
+    Contrast([DocId; 2]),
+}
+
 /// The caller asked for something that isn't there, or the first stage is
 /// down. An LLM's failure is never among these.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -73,6 +101,24 @@ pub enum RequestError {
     /// No prompt of this name and version is loaded.
     #[error("{0}")]
     UnknownPrompt(String),
+    /// Documents that no collection of the pipeline has.
+    #[error("pipeline \"{pipeline}\" has no document {}", quoted(ids))]
+    UnknownDocuments {
+        /// The pipeline.
+        pipeline: String,
+        /// The ids that were asked for and aren't there.
+        ids: Vec<DocId>,
+    },
+    /// The prompt is for another task than explaining.
+    #[error("prompt {prompt} is for {}, and one for {} is needed", found.as_str(), needed.as_str())]
+    NotExplaining {
+        /// The prompt, `name@vN`.
+        prompt: String,
+        /// Its task.
+        found: Task,
+        /// The task that is needed.
+        needed: Task,
+    },
     /// The prompt is for another task than the strategy's.
     #[error("prompt {prompt} is for {}, and strategy {strategy} needs one for {}", found.as_str(), needed.as_str())]
     WrongTask {
@@ -103,4 +149,8 @@ pub enum RequestError {
     /// The first stage gave nothing.
     #[error(transparent)]
     Retrieve(#[from] RetrieveError),
+}
+
+fn quoted(ids: &[DocId]) -> String {
+    ids.iter().map(|id| format!("\"{id}\"")).collect::<Vec<_>>().join(", ")
 }

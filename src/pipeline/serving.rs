@@ -31,6 +31,8 @@ pub struct Pipeline {
     /// How its first collection counts terms, for documents that requests bring.
     pub lexical: Lexical,
     model: Option<ModelSlot>,
+    /// What explains; `model` where no other is named.
+    explain_model: Option<ModelSlot>,
     prompts: BTreeMap<Task, Arc<Prompt>>,
 }
 
@@ -60,6 +62,10 @@ pub struct Llm {
     /// The prompts that the strategy needs or can use.
     pub prompts: Prompts,
 }
+
+/// The prompts that explain where a pipeline names none.
+const EXPLAINING: [(Task, &str); 2] =
+    [(Task::Explain, "explain@latest"), (Task::Contrast, "contrast@latest")];
 
 /// What can't be served as it is configured; `key` is the config's key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -182,6 +188,38 @@ impl Serving {
         })
     }
 
+    /// The model and the prompt that explain, or why no LLM does.
+    ///
+    /// # Errors
+    /// When the request names a prompt that can't be used.
+    pub(super) fn explainer(
+        &self,
+        pipeline: &Pipeline,
+        task: Task,
+        prompt: Option<&str>,
+    ) -> Result<Result<Llm, NotWanted>, RequestError> {
+        let prompt = match prompt {
+            None => pipeline.prompts.get(&task).cloned(),
+            Some(wanted) => {
+                let prompt =
+                    find_prompt(&self.registry, wanted).map_err(RequestError::UnknownPrompt)?;
+                if prompt.task() != task {
+                    let (prompt, found) = (prompt.id().to_string(), prompt.task());
+                    return Err(RequestError::NotExplaining { prompt, found, needed: task });
+                }
+                Some(prompt)
+            }
+        };
+        Ok(match (prompt, &pipeline.explain_model) {
+            _ if !self.llm_enabled => Err(NotWanted::LlmDisabled),
+            (Some(prompt), Some(ModelSlot::Ready(model))) => {
+                let prompts = Prompts::new(prompt, Vec::new());
+                Ok(Llm { model: Arc::clone(model), prompts })
+            }
+            _ => Err(NotWanted::NoLlmConfigured),
+        })
+    }
+
     fn pinned(
         &self,
         wanted: &str,
@@ -206,22 +244,34 @@ impl Pipeline {
         models: &BTreeMap<String, ModelSlot>,
     ) -> Result<Self, Vec<Unservable>> {
         let mut problems = Vec::new();
-        let model = config.model.as_ref().and_then(|wanted| {
+        let mut slot = |key: &str, wanted: Option<&String>| {
+            let wanted = wanted?;
             let found = models.get(wanted).cloned();
             if found.is_none() {
                 let known = models.keys().cloned().collect::<Vec<_>>().join(", ");
                 let problem = format!("there is no model \"{wanted}\"; there are: {known}");
-                problems.push(unservable(name, "model", problem));
+                problems.push(unservable(name, key, problem));
             }
             found
-        });
-        let prompts = match prompts_by_task(name, config, registry) {
+        };
+        let model = slot("model", config.model.as_ref());
+        let explain_model = slot("explain_model", config.explain_model.as_ref());
+        let explain_model = explain_model.or_else(|| model.clone());
+        let mut prompts = match prompts_by_task(name, config, registry) {
             Ok(prompts) => prompts,
             Err(found) => {
                 problems.extend(found);
                 BTreeMap::new()
             }
         };
+        for (task, usual) in EXPLAINING {
+            // A folder without them explains by the first stage.
+            if let Ok(prompt) = find_prompt(registry, usual)
+                && prompt.task() == task
+            {
+                prompts.entry(task).or_insert(prompt);
+            }
+        }
         let needed = task_of(config.strategy);
         if problems.is_empty()
             && let (Some(needed), Some(_)) = (needed, &model)
@@ -246,11 +296,24 @@ impl Pipeline {
             let problem = "use a number of US dollars, 0 or more".into();
             problems.push(unservable(name, "max_cost_usd", problem));
         }
+        if config.promotion_top == 0 {
+            let problem = "it protects at least the first place: 1 or more".into();
+            problems.push(unservable(name, "promotion_top", problem));
+        }
+        if config.promotion_below.is_some_and(|below| below < config.promotion_top) {
+            let problem = format!(
+                "the best {} places need as many documents that may enter them: use \
+                 promotion_top or more",
+                config.promotion_top
+            );
+            problems.push(unservable(name, "promotion_below", problem));
+        }
         if config.window == 0 {
             problems.push(unservable(name, "window", "a call needs a document: 1 or more".into()));
         }
         if problems.is_empty() {
-            Ok(Self { name: name.into(), config: config.clone(), lexical, model, prompts })
+            let (name, config) = (name.into(), config.clone());
+            Ok(Self { name, config, lexical, model, explain_model, prompts })
         } else {
             Err(problems)
         }

@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use crate::prompt::Task;
 use crate::rerank::{
-    Arrangement, Asker, Budget, Job, LADDER, Means, Progress, Terms, canonical, plan, run,
+    Arrangement, Asker, Job, LADDER, Means, Progress, Terms, canonical, plan, run,
 };
 
 /// Time kept back at the end of a deadline to write the answer.
@@ -95,15 +95,15 @@ impl Gateway {
 }
 
 /// The answer's margin, less where little time is left anyway.
-fn margin(deadline: Deadline) -> Duration {
+pub(super) fn margin(deadline: Deadline) -> Duration {
     ANSWER_MARGIN.min(deadline.remaining() / 10)
 }
 
 /// What labels and partitions are drawn from: the same for a repeated request.
-fn seed(asked: &Asked, candidates: &CandidateList) -> u64 {
+pub(super) fn seed(asked: &Asked, candidates: &[Candidate]) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(asked.query.as_str().as_bytes());
-    for candidate in candidates.iter() {
+    for candidate in candidates {
         hasher.update(&[0]);
         hasher.update(candidate.document.id.as_str().as_bytes());
     }
@@ -166,15 +166,6 @@ impl Stage<'_> {
         }
     }
 
-    fn budget(&self) -> Budget {
-        let config = &self.pipeline.config;
-        Budget {
-            calls: config.max_calls,
-            input_tokens: config.max_input_tokens,
-            usd: config.max_cost_usd,
-        }
-    }
-
     fn means(&self, until: Deadline) -> Means {
         /// Bytes of text that a token stands for, at least in English.
         const BYTES_PER_TOKEN: usize = 4;
@@ -193,7 +184,7 @@ impl Stage<'_> {
             time: until.remaining(),
             p90: paces.p90(spec.fingerprint, Task::Listwise, self.pipeline.config.window),
             parallel: self.gateway.parallel,
-            budget: self.budget(),
+            budget: self.pipeline.config.budget(),
             prices: spec.prices,
             tokens_per_passage: passages.div_ceil(self.shown.len().max(1)) as u64,
             tokens_per_call: WORDING,
@@ -233,10 +224,11 @@ impl Stage<'_> {
         terms: Terms,
         candidates: &CandidateList,
         until: Deadline,
-    ) -> Seat {
+    ) -> Seat<Progress> {
         let (key, late) = (self.key(arrangement, &terms), self.pipeline.late());
         let (cache, all) = (self.gateway.cache.clone(), candidates.len());
-        self.gateway.flights.board(key, until, self.shown.len(), |cockpit| {
+        let nothing = Progress::nothing(self.shown.len());
+        self.gateway.flights.board(key, until, nothing, |cockpit| {
             let job = self.job(arrangement, &terms);
             async move {
                 let result = cockpit.progress.subscribe();
@@ -263,19 +255,13 @@ impl Stage<'_> {
                 context: self.asked.context.clone(),
                 max_passage_tokens: self.max_passage_tokens,
                 seed: self.seed,
-                nonce: self.nonce(),
+                nonce: self.gateway.nonce(self.seed),
             },
-            budget: self.budget(),
+            budget: self.pipeline.config.budget(),
             parallel: self.gateway.parallel,
             memory: self.gateway.cache.replies(&TenantId::default()),
             paces: Arc::clone(&self.gateway.paces),
         }
-    }
-
-    /// A delimiter that no document can know.
-    fn nonce(&self) -> String {
-        let hash = blake3::keyed_hash(&self.gateway.secret, &self.seed.to_le_bytes());
-        hash.to_hex().as_str().chars().take(8).collect()
     }
 }
 

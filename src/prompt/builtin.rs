@@ -4,7 +4,9 @@ use super::folder::Files;
 use super::lock::id_of;
 
 /// Path and content of each, relative to `prompts/`.
-const FILES: [(&str, &[u8]); 6] = [
+const FILES: [(&str, &[u8]); 8] = [
+    ("contrast/v1.md", include_bytes!("../../prompts/contrast/v1.md")),
+    ("explain/v1.md", include_bytes!("../../prompts/explain/v1.md")),
     ("rerank-graded/v1.md", include_bytes!("../../prompts/rerank-graded/v1.md")),
     ("rerank-graded-short/v1.md", include_bytes!("../../prompts/rerank-graded-short/v1.md")),
     ("rerank-listwise/v1.md", include_bytes!("../../prompts/rerank-listwise/v1.md")),

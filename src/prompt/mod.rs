@@ -33,6 +33,7 @@ pub use lifecycle::{Change, NotChanged, release, retire};
 pub use lint::Rule;
 pub use lock::LOCK_FILE;
 pub use model::{Messages, OutputKind, Passage, PromptId, PromptInput, Task};
+pub use neutralise::plain_line;
 pub use problem::{InvalidPrompts, PromptProblem};
 pub use reference::{InvalidPromptRef, PromptRef, VersionRef};
 pub use registry::{FolderCheck, Registry, UnknownPrompt};

@@ -48,6 +48,13 @@ pub(super) fn line(text_of_line: &str) -> Cow<'_, str> {
     }
 }
 
+/// Text of others on one line, such as what a model wrote: nothing in it can be
+/// taken for structure, and nothing is invisible.
+#[must_use]
+pub fn plain_line(text_of_line: &str) -> String {
+    line(text_of_line).into_owned()
+}
+
 /// All strings inside, keys too.
 pub(super) fn value(given: &Value) -> Value {
     match given {

@@ -238,6 +238,7 @@ fn fixed_parts_are_short() {
         let budget = match prompt.task() {
             Task::Pointwise => 90,
             Task::Graded => 150,
+            Task::Explain | Task::Contrast => 200,
             _ => 180,
         };
         let mut bare = input(vec![passage(1, "", "")], 1);

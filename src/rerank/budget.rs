@@ -23,7 +23,8 @@ impl Budget {
     }
 
     /// Whether tokens have to be counted before a call.
-    pub(super) const fn counts_tokens(&self) -> bool {
+    #[must_use]
+    pub const fn counts_tokens(&self) -> bool {
         self.input_tokens.is_some() || self.usd.is_some()
     }
 }

@@ -35,7 +35,7 @@ pub const TABLE: [(&str, &[&str], &str); 3] = [
 
 /// Counts the replies to one prompt by one model.
 #[derive(Clone, Debug)]
-pub(super) struct Replies {
+pub struct Replies {
     /// `name@vN`
     pub prompt: String,
     /// The configured name.
@@ -64,7 +64,13 @@ impl Replies {
         self.increment(IDENTITY, None, u64::from(repeats));
     }
 
-    fn increment(&self, name: &'static str, by: Option<(&'static str, &'static str)>, count: u64) {
+    /// Adds to one of the counters that are told by prompt and model.
+    pub fn increment(
+        &self,
+        name: &'static str,
+        by: Option<(&'static str, &'static str)>,
+        count: u64,
+    ) {
         let mut labels = vec![
             metrics::Label::new("prompt", self.prompt.clone()),
             metrics::Label::new("model", self.model.clone()),

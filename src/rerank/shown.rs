@@ -15,6 +15,9 @@ const PASSAGE_FLOOR: usize = 32;
 const PASSAGE_OVERHEAD: usize = 24;
 /// Tokens that chat formats add around messages.
 pub(super) const FORMAT_OVERHEAD: usize = 32;
+/// Tokens of a claim of some thirty words with two short quotes, in languages
+/// that take more tokens than English.
+const EXPLAINED: u32 = 192;
 /// Room for white space, a fence or a closing remark around a JSON reply.
 const REPLY_HEADROOM: u32 = 64;
 
@@ -64,13 +67,14 @@ pub fn reply_tokens(task: Task, wanted: usize, logprobs: bool) -> u32 {
     match task {
         Task::Pointwise if logprobs => 1,
         Task::Pointwise | Task::Pairwise => REPLY_HEADROOM,
-        Task::Graded => REPLY_HEADROOM + wanted * 20,
-        _ => REPLY_HEADROOM + wanted * 6,
+        Task::Graded | Task::Judge => REPLY_HEADROOM + wanted * 20,
+        Task::Listwise => REPLY_HEADROOM + wanted * 6,
+        Task::Explain | Task::Contrast => REPLY_HEADROOM + wanted * EXPLAINED,
     }
 }
 
 /// Documents that a call of this task shows at most, where a pipeline's window
-/// has `window`; none for tasks that don't rank.
+/// has `window`; none for tasks of no pipeline.
 #[must_use]
 pub fn documents_per_call(task: Task, window: usize) -> Option<usize> {
     match task {
@@ -78,7 +82,9 @@ pub fn documents_per_call(task: Task, window: usize) -> Option<usize> {
         Task::Listwise => Some(window.max(2)),
         Task::Graded => Some(window.max(1)),
         Task::Pointwise | Task::Pairwise => task.most_passages(),
-        Task::Explain | Task::Contrast | Task::Judge => None,
+        Task::Explain => Some(1),
+        Task::Contrast => Some(2),
+        Task::Judge => None,
     }
 }
 

@@ -103,7 +103,8 @@ pub(super) struct Read {
 
 impl Asker {
     /// Tokens that a request takes to read, about.
-    pub(super) fn count_tokens(&self, request: &ChatRequest) -> u64 {
+    #[must_use]
+    pub fn count_tokens(&self, request: &ChatRequest) -> u64 {
         let texts = [&request.system, &request.user];
         let tokens: usize = texts.iter().map(|text| self.model.count_tokens(text)).sum();
         (tokens + FORMAT_OVERHEAD) as u64
@@ -112,7 +113,8 @@ impl Asker {
     /// What a reply to this window depends on, but for its labels: a new prompt,
     /// model, query or text is another window, another place of its documents
     /// in the request is not.
-    pub(super) fn window_key(&self, window: &Window) -> blake3::Hash {
+    #[must_use]
+    pub fn window_key(&self, window: &Window) -> blake3::Hash {
         let mut key = blake3::Hasher::new();
         let mut add = |bytes: &[u8]| {
             key.update(&(bytes.len() as u64).to_le_bytes());
@@ -155,15 +157,7 @@ impl Asker {
         for (&label, &member) in labels.iter().zip(&members) {
             by_label[label - 1] = member;
         }
-        let request = ChatRequest {
-            system: messages.system,
-            user: messages.user,
-            output: parse::output_format(window.task, prompt.output()),
-            max_output_tokens: reply_tokens,
-            top_logprobs: (window.task == Task::Pointwise).then_some(10),
-            // Upstreams take different widths; all take 31 bits.
-            seed: Some(((self.seed ^ salt) >> 33).cast_signed()),
-        };
+        let request = self.request(prompt, messages, reply_tokens, salt);
         let reader = Reader {
             wanted: window.wanted.min(by_label.len()),
             by_label,
@@ -175,6 +169,42 @@ impl Asker {
             },
         };
         Ok(Ask { request, reader, left_some_out })
+    }
+
+    /// Builds the request for a window whose documents are labelled in their
+    /// order: for tasks that don't rank. All of them are shown.
+    ///
+    /// # Errors
+    /// [`Failure::ContextOverflow`] where not all fit the model,
+    /// [`Failure::MalformedOutput`] where the template fails on these values.
+    pub fn ask_in_order(&self, window: &Window) -> Result<ChatRequest, Failure> {
+        let prompt = self.prompts.of(window.task);
+        let reply_tokens = reply_tokens(window.task, window.wanted, self.model.spec().logprobs);
+        let (members, passage_tokens) = self.fit(prompt, &window.members, reply_tokens)?;
+        if members.len() < window.members.len() {
+            return Err(Failure::ContextOverflow);
+        }
+        let labels: Vec<usize> = (1..=members.len()).collect();
+        let messages = self.render(prompt, &members, &labels, passage_tokens, window.wanted)?;
+        Ok(self.request(prompt, messages, reply_tokens, 0))
+    }
+
+    fn request(
+        &self,
+        prompt: &Prompt,
+        messages: Messages,
+        reply_tokens: u32,
+        salt: u64,
+    ) -> ChatRequest {
+        ChatRequest {
+            system: messages.system,
+            user: messages.user,
+            output: parse::output_format(prompt.task(), prompt.output()),
+            max_output_tokens: reply_tokens,
+            top_logprobs: (prompt.task() == Task::Pointwise).then_some(10),
+            // Upstreams take different widths; all take 31 bits.
+            seed: Some(((self.seed ^ salt) >> 33).cast_signed()),
+        }
     }
 
     /// How many of the members fit the model's context, and with how many

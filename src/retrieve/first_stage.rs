@@ -15,10 +15,10 @@ use super::clause::Clauses;
 use super::engine::{Collection, Engine, Hit, Nearest, QueryVector};
 use super::hits::{Hits, Key};
 use super::{
-    CollectionConfig, EmbeddingModel, EncodeError, Encoder, EngineError, RetrievalMode, Retrieve,
-    RetrieveError, Retrieved, Retriever,
+    CollectionConfig, EmbeddingModel, EncodeError, Encoder, EngineError, Find, RetrievalMode,
+    Retrieve, RetrieveError, Retrieved, Retriever, point_id,
 };
-use crate::domain::{CandidateList, Deadline, Document};
+use crate::domain::{Candidate, CandidateList, Deadline, Document, FirstStageScores};
 
 /// Fewest hits of each component that a fusion looks at. A document beyond
 /// them would add next to nothing to a sum.
@@ -96,6 +96,29 @@ impl FirstStage {
         let candidates = hits.ranked(documents, &names, &request, Timestamp::now());
         let candidates = candidates.map_err(|error| RetrieveError::Engine(error.to_string()))?;
         Ok(Retrieved { candidates, degraded_embedding })
+    }
+
+    async fn stored(&self, wanted: Find) -> Result<Vec<Option<Candidate>>, RetrieveError> {
+        let Find { collections, ids, deadline } = wanted;
+        let mut found = vec![None; ids.len()];
+        for name in collections {
+            let missing: Vec<usize> = (0..ids.len()).filter(|&at| found[at].is_none()).collect();
+            if missing.is_empty() {
+                break;
+            }
+            let collection = self.open(&name, deadline).await?;
+            let points = missing.iter().map(|&at| point_id(&ids[at])).collect();
+            let mut documents = collection.documents(points, deadline).await?;
+            let name: Arc<str> = name.into();
+            for at in missing {
+                found[at] = documents.remove(&point_id(&ids[at])).map(|document| Candidate {
+                    document: Arc::new(document),
+                    collection: Some(Arc::clone(&name)),
+                    scores: FirstStageScores::default(),
+                });
+            }
+        }
+        Ok(found)
     }
 
     async fn hits(&self, sources: &[Source], request: &Retrieve) -> Result<Hits, RetrieveError> {
@@ -191,6 +214,10 @@ impl FirstStage {
 impl Retriever for FirstStage {
     fn retrieve(&self, request: Retrieve) -> BoxFuture<'_, Result<Retrieved, RetrieveError>> {
         self.answer(request).boxed()
+    }
+
+    fn find(&self, wanted: Find) -> BoxFuture<'_, Result<Vec<Option<Candidate>>, RetrieveError>> {
+        self.stored(wanted).boxed()
     }
 
     fn check<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<(), RetrieveError>> {

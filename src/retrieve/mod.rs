@@ -23,6 +23,7 @@ mod hits;
 mod index;
 mod lexical;
 mod manifest;
+mod matches;
 pub mod metrics;
 mod name;
 mod point;
@@ -55,8 +56,9 @@ pub use index::{
 };
 pub use lexical::{Bm25Params, Bm25Shape, FieldWeights, InvalidSetting, Lexical};
 pub use manifest::{Manifest, State};
+pub use matches::Matcher;
 pub use point::{UPDATED_AT, point_id};
-pub use retriever::{RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever};
+pub use retriever::{Find, RetrievalMode, Retrieve, RetrieveError, Retrieved, Retriever};
 pub use server::{
     InvalidServer, InvalidUrl, ReadConsistency, ServerConfig, ServerEngine, ServerUrl, ShardKey,
     WriteOrdering,

@@ -5,13 +5,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Filter, Freshness, Fusion};
-use crate::domain::{CandidateList, Deadline, Query};
+use crate::domain::{Candidate, CandidateList, Deadline, DocId, Query};
 
 /// A first-stage engine over named collections.
 pub trait Retriever: Send + Sync + 'static {
     /// The best candidates for a query in classical order. Ends by the
     /// deadline, whatever the engine does.
     fn retrieve(&self, request: Retrieve) -> BoxFuture<'_, Result<Retrieved, RetrieveError>>;
+
+    /// The documents of these ids, in their order, each from the first of the
+    /// collections that has it; `None` where none has.
+    fn find(&self, wanted: Find) -> BoxFuture<'_, Result<Vec<Option<Candidate>>, RetrieveError>>;
 
     /// Whether the engine can answer for this collection now, for readiness.
     fn check<'a>(&'a self, collection: &'a str) -> BoxFuture<'a, Result<(), RetrieveError>>;
@@ -42,6 +46,17 @@ pub struct Retrieve {
     pub filter: Filter,
     /// How much newer documents are preferred; absent: not at all.
     pub freshness: Option<Freshness>,
+    /// When the answer has to be there.
+    pub deadline: Deadline,
+}
+
+/// Documents that are asked for by their ids.
+#[derive(Clone, Debug)]
+pub struct Find {
+    /// Names of the collections that may have them.
+    pub collections: Vec<String>,
+    /// Their ids.
+    pub ids: Vec<DocId>,
     /// When the answer has to be there.
     pub deadline: Deadline,
 }

@@ -9,6 +9,7 @@ mod documents;
 mod embedder;
 mod embeddings;
 mod engines;
+mod explain;
 mod fake_embeddings;
 mod fake_llm;
 mod faults;
@@ -18,6 +19,7 @@ mod llm;
 mod native;
 #[path = "../program/mod.rs"]
 mod program;
+mod promotion;
 mod qdrant;
 mod ranked;
 mod raw_upstream;

@@ -39,13 +39,13 @@ impl Progress for Quiet {
 }
 
 /// A gateway over the products, and the folder that has to outlive it.
-struct Shop {
-    app: TestApp,
+pub struct Shop {
+    pub app: TestApp,
     _data: TempDir,
 }
 
 impl Shop {
-    async fn open(base_url: &str) -> Self {
+    pub async fn open(base_url: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
         let config = format!(
             r#"
@@ -99,7 +99,7 @@ strategy = "none"
         Self { app: TestApp::start(&config).await, _data: data }
     }
 
-    async fn search(&self, body: &Value) -> Value {
+    pub async fn search(&self, body: &Value) -> Value {
         let (status, answer) = self.app.ask("/v1/search", body).await;
         assert_eq!(status, 200, "{answer}");
         answer

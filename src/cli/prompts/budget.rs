@@ -9,7 +9,7 @@ use super::{Failure, fixed_tokens};
 use crate::config::Config;
 use crate::llm::ModelConfig;
 use crate::pipeline::{PipelineConfig, PromptChoice};
-use crate::prompt::{Prompt, PromptRef, Registry};
+use crate::prompt::{Prompt, PromptRef, Registry, Task};
 use crate::rerank::{Fit, documents_per_call, fit_window, reply_tokens, window_tokens};
 
 /// A window that doesn't fit. Serving copes: it cuts passages, then leaves some
@@ -62,16 +62,24 @@ impl fmt::Display for Shortage {
 pub(super) fn shortages(config: &Config, registry: &Registry) -> Result<Vec<Shortage>, Failure> {
     let mut found = Vec::new();
     for (name, pipeline) in &config.pipelines {
-        let Some(model) = &pipeline.model else { continue };
-        let Some(spec) = config.models.get(model) else { continue };
         for wanted in prompts(pipeline) {
             let wanted = wanted.parse::<PromptRef>().ok();
-            if let Some(prompt) = wanted.and_then(|wanted| registry.get(&wanted).ok()) {
+            let prompt = wanted.and_then(|wanted| registry.get(&wanted).ok());
+            if let Some(prompt) = prompt
+                && let Some(model) = model_of(pipeline, prompt.task())
+                && let Some(spec) = config.models.get(model)
+            {
                 found.extend(shortage((name, pipeline), &prompt, (model, spec))?);
             }
         }
     }
     Ok(found)
+}
+
+/// The model that a prompt of this task is for.
+fn model_of(pipeline: &PipelineConfig, task: Task) -> Option<&String> {
+    let explains = matches!(task, Task::Explain | Task::Contrast);
+    pipeline.explain_model.as_ref().filter(|_| explains).or(pipeline.model.as_ref())
 }
 
 fn prompts(pipeline: &PipelineConfig) -> Vec<&str> {
@@ -157,6 +165,18 @@ mod tests {
         let found = found(1024, pipeline);
         let prompts: Vec<_> = found.iter().map(|it| (it.prompt.as_str(), it.documents)).collect();
         assert_eq!(prompts, [("rerank-listwise@v1", 10), ("rerank-graded@v1", 10)]);
+    }
+
+    #[test]
+    fn explanations_are_asked_of_their_own_model() {
+        let pipeline = "explain_model = \"tiny\"\n[pipelines.p.prompt]\n\
+            \"rerank.listwise\" = \"rerank-listwise@v1\"\nexplain = \"explain@v1\"\n\
+            contrast = \"contrast@v1\"\n\
+            [models.tiny]\nupstreams = [\"u\"]\ncontext_tokens = 768\n";
+        let found = found(16_000, pipeline);
+        let told: Vec<_> =
+            found.iter().map(|it| (it.prompt.as_str(), it.model.as_str(), it.documents)).collect();
+        assert_eq!(told, [("contrast@v1", "tiny", 2)]);
     }
 
     #[test]

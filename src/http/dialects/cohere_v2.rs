@@ -4,8 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use super::wanted::{self, Wanted};
 use super::{Dialect, RerankDialect, documents};
+use crate::domain::{ExplanationKind, Field, Quote};
 use crate::http::error::ApiError;
 use crate::pipeline::{Answer, RankedResult, RankingInfo};
+
+/// Which spans are shown where a request doesn't say.
+const SPAN_THRESHOLD: f64 = 0.1;
+/// Score of a quote that the model gave and that stands in the document.
+const QUOTED: f64 = 1.0;
+/// Score of a word that the query has too.
+const MATCHED: f64 = 0.5;
 
 /// Documents that Cohere bills as one search.
 const DOCUMENTS_PER_UNIT: usize = 100;
@@ -22,14 +30,54 @@ pub(in crate::http) struct Body {
     top_n: Option<i64>,
     max_tokens_per_doc: Option<i64>,
     deadline_ms: Option<u64>,
+    relevant_spans: Option<SpansWanted>,
+}
+
+/// Cohere's `relevant_spans`: the quotes of explanations.
+#[derive(Deserialize)]
+struct SpansWanted {
+    #[serde(default)]
+    mode: SpansMode,
+    threshold: Option<f64>,
+    max_spans: Option<i64>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SpansMode {
+    #[default]
+    Enabled,
+    Disabled,
+}
+
+/// Which spans are shown.
+pub(in crate::http) struct Spans {
+    threshold: f64,
+    most: usize,
+}
+
+impl SpansWanted {
+    fn read(&self) -> Result<Option<Spans>, ApiError> {
+        if self.mode == SpansMode::Disabled {
+            return Ok(None);
+        }
+        let threshold = self.threshold.unwrap_or(SPAN_THRESHOLD);
+        if !(0.0..=1.0).contains(&threshold) {
+            let detail = "use a number from 0 to 1";
+            return Err(ApiError::invalid("relevant_spans.threshold", detail));
+        }
+        let most = wanted::not_negative("relevant_spans.max_spans", self.max_spans)?;
+        Ok(Some(Spans { threshold, most: most.unwrap_or(usize::MAX) }))
+    }
 }
 
 impl RerankDialect for CohereV2 {
     const DIALECT: Dialect = Dialect::CohereV2;
     type Body = Body;
-    type Echo = ();
+    type Echo = Option<Spans>;
 
-    fn read(body: Body) -> Result<(Wanted, ()), ApiError> {
+    fn read(body: Body) -> Result<(Wanted, Option<Spans>), ApiError> {
+        let spans = body.relevant_spans.map(|wanted| wanted.read()).transpose()?.flatten();
         let documents = wanted::documents(body.documents)?
             .into_iter()
             .enumerate()
@@ -45,14 +93,23 @@ impl RerankDialect for CohereV2 {
                 body.max_tokens_per_doc,
             )?,
             deadline_ms: body.deadline_ms,
+            explain: spans.is_some(),
         };
-        Ok((wanted, ()))
+        Ok((wanted, spans))
     }
 
-    fn write<'a>(answer: &'a Answer, documents: usize, (): &'a ()) -> impl Serialize + 'a {
+    fn write<'a>(
+        answer: &'a Answer,
+        documents: usize,
+        spans: &'a Option<Spans>,
+    ) -> impl Serialize + 'a {
         Reply {
             id: &answer.id,
-            results: answer.results.iter().map(Entry::of).collect(),
+            results: answer
+                .results
+                .iter()
+                .map(|result| Entry::of(result, spans.as_ref()))
+                .collect(),
             meta: Meta::of("2", answer, documents),
             x_rankgate: &answer.ranking,
         }
@@ -71,11 +128,44 @@ struct Reply<'a> {
 struct Entry {
     index: usize,
     relevance_score: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relevant_spans: Option<Vec<Span>>,
+}
+
+/// Code points of a document, half-open.
+#[derive(Serialize)]
+struct Span {
+    start: usize,
+    end: usize,
+    score: f64,
 }
 
 impl Entry {
-    fn of(result: &RankedResult) -> Self {
-        Self { index: result.index, relevance_score: result.relevance_score }
+    fn of(result: &RankedResult, spans: Option<&Spans>) -> Self {
+        Self {
+            index: result.index,
+            relevance_score: result.relevance_score,
+            relevant_spans: spans.map(|spans| spans.of(result)),
+        }
+    }
+}
+
+impl Spans {
+    /// The quotes of the text, in its order: a string has no title.
+    fn of(&self, result: &RankedResult) -> Vec<Span> {
+        let Some(explanation) = &result.explanation else { return Vec::new() };
+        let score = match explanation.kind {
+            ExplanationKind::Llm => QUOTED,
+            ExplanationKind::Classical => MATCHED,
+        };
+        if score < self.threshold {
+            return Vec::new();
+        }
+        let of_text = explanation.quotes.iter().filter(|quote| quote.field == Field::Text);
+        let span = |quote: &Quote| Span { start: quote.start, end: quote.end, score };
+        let mut spans: Vec<Span> = of_text.take(self.most).map(span).collect();
+        spans.sort_by_key(|span| span.start);
+        spans
     }
 }
 

@@ -81,6 +81,7 @@ async fn answer<D: RerankDialect>(
             deadline,
             strategy: None,
             prompt: None,
+            explain: Some(wanted.explain),
             context: serde_json::Map::new(),
         },
         documents: wanted.documents,

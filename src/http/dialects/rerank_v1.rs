@@ -57,6 +57,7 @@ impl RerankDialect for RerankV1 {
             top_n: wanted::top_n(body.top_n)?,
             max_tokens_per_document: max_tokens.into_iter().flatten().min(),
             deadline_ms: body.deadline_ms,
+            explain: false,
         };
         let return_documents = body.return_documents.unwrap_or(false);
         Ok((wanted, Echo { model: body.model, return_documents }))

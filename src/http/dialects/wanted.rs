@@ -18,6 +18,8 @@ pub(in crate::http) struct Wanted {
     pub top_n: Option<usize>,
     pub max_tokens_per_document: Option<usize>,
     pub deadline_ms: Option<u64>,
+    /// Whether the dialect has a place for explanations, and one is wanted.
+    pub explain: bool,
 }
 
 /// The pipeline that `model` names; the default one where it is absent.

@@ -2,6 +2,7 @@
 
 mod collections;
 mod documents;
+mod explain;
 mod lists;
 mod nothing;
 mod probes;
@@ -9,6 +10,7 @@ mod search;
 
 pub(super) use collections::collection;
 pub(super) use documents::{delete_document, document_ids, store_documents};
+pub(super) use explain::explain;
 pub(super) use lists::{pipelines, prompts};
 pub(super) use nothing::{method_not_allowed, not_found};
 pub(super) use probes::{healthz, metrics, readyz};

@@ -7,13 +7,13 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::domain::{DocId, Document, FirstStageScores, Query, StrategyName, Usage};
+use crate::domain::{DocId, Document, Explanation, FirstStageScores, Query, StrategyName, Usage};
 use crate::http::arrival::Arrival;
 use crate::http::dialects::Dialect;
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::state::HttpState;
 use crate::http::{body, deadline, ranked};
-use crate::pipeline::{Answer, Asked, RankingInfo, SearchRequest, Timing};
+use crate::pipeline::{Answer, Asked, ExplainInfo, RankingInfo, SearchRequest, Timing};
 use crate::retrieve::Filter;
 
 /// Results where a request doesn't say how many.
@@ -75,11 +75,9 @@ fn read(
     arrival: &Arrival,
     deadline: Option<std::time::Duration>,
 ) -> Result<SearchRequest, ApiError> {
-    for (field, wanted) in [("explain", body.explain), ("stream", body.stream)] {
-        if wanted == Some(true) {
-            let detail = format!("{field} is not built yet: leave it out or send false");
-            return Err(ApiError::new(ErrorCode::NotBuilt, detail).about(field));
-        }
+    if body.stream == Some(true) {
+        let detail = "stream is not built yet: leave it out or send false";
+        return Err(ApiError::new(ErrorCode::NotBuilt, detail).about("stream"));
     }
     let query =
         Query::new(&body.query).map_err(|error| ApiError::invalid("query", error.to_string()))?;
@@ -101,6 +99,7 @@ fn read(
         deadline,
         strategy,
         prompt: body.prompt,
+        explain: body.explain,
         context: body.context.unwrap_or_default(),
     };
     Ok(SearchRequest { asked, candidates, filter })
@@ -119,6 +118,8 @@ pub struct SearchAnswer<'a> {
     id: &'a str,
     results: Vec<SearchResult<'a>>,
     ranking: &'a RankingInfo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<&'a ExplainInfo>,
     usage: &'a Usage,
     timing_ms: &'a Timing,
 }
@@ -133,6 +134,8 @@ struct SearchResult<'a> {
     relevance_score: f64,
     scores: FirstStageScores,
     document: DocumentView<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<&'a Explanation>,
 }
 
 #[derive(Serialize)]
@@ -156,12 +159,14 @@ impl<'a> SearchAnswer<'a> {
                 relevance_score: result.relevance_score,
                 scores: result.scores,
                 document: DocumentView { title, text, metadata },
+                explanation: result.explanation.as_ref(),
             }
         };
         Self {
             id: &answer.id,
             results: answer.results.iter().map(result).collect(),
             ranking: &answer.ranking,
+            explain: answer.explain.as_ref(),
             usage: &answer.usage,
             timing_ms: &answer.timing,
         }
@@ -202,6 +207,7 @@ mod tests {
                     ..FirstStageScores::default()
                 },
                 document: Arc::new(document),
+                explanation: None,
             }],
             ranking: RankingInfo {
                 outcome: Outcome::Llm,
@@ -218,8 +224,10 @@ mod tests {
                 rounds: 1,
                 coverage: 1.0,
                 repairs: nothing(),
+                held_back: 0,
                 degraded: None,
             },
+            explain: None,
             usage: Usage { input_tokens: 10, output_tokens: 2, cost_usd: 0.5 },
             timing: Timing { total: 3.5, retrieve: 1.0, rerank: 2.0, ..Timing::default() },
         }
@@ -244,6 +252,7 @@ mod tests {
                 "model": "gpt-5-mini", "score_kind": "ordinal", "calls": 1, "failed_calls": 0,
                 "recalled": 0, "rounds": 1, "coverage": 1.0,
                 "repairs": {"missing": 0, "duplicate": 0, "unknown": 0},
+                "held_back": 0,
             },
             "usage": {"input_tokens": 10, "output_tokens": 2, "cost_usd": 0.5},
             "timing_ms": {"total": 3.5, "retrieve": 1.0, "rerank": 2.0, "explain": 0.0},

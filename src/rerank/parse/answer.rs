@@ -40,6 +40,8 @@ const REFUSALS: [&str; 20] = [
 pub(super) struct Answer<'a> {
     /// The answer without thoughts, its digits and brackets folded.
     pub text: Cow<'a, str>,
+    /// The same as the model wrote it.
+    pub plain: &'a str,
     truncated: bool,
 }
 
@@ -58,7 +60,7 @@ impl<'a> Answer<'a> {
         if text.is_empty() {
             return Err(if truncated { Unusable::Truncated } else { Unusable::Malformed });
         }
-        Ok(Self { text: fold(text), truncated })
+        Ok(Self { text: fold(text), plain: text, truncated })
     }
 
     /// Whether it begins like a refusal. Only meaningful once no attempt found

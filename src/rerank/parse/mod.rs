@@ -15,6 +15,7 @@
 
 mod answer;
 mod collect;
+mod explained;
 mod graded;
 mod json;
 mod listwise;
@@ -29,6 +30,7 @@ mod tests;
 
 use crate::domain::{Failure, Repairs};
 
+pub use explained::{Claimed, parse_explained};
 pub use graded::{GRADE_MAX, JUDGE_MAX, parse_graded};
 pub use listwise::parse_listwise;
 pub use pairwise::parse_pairwise;

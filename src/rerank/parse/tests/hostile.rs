@@ -30,6 +30,14 @@ fn check_all(content: &str, finish: FinishReason, shown: usize, wanted: usize) {
     if let Ok((probability, _)) = parse_pointwise(&given).into_result() {
         assert!((0.0..=1.0).contains(&probability), "{content:?}");
     }
+    if let Ok((claimed, _)) = parse_explained(&given, shown).into_result() {
+        let mut labels: Vec<_> = claimed.iter().map(|claimed| claimed.label).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        assert_eq!(labels.len(), claimed.len(), "a label twice in {content:?}");
+        assert!(labels.iter().all(|label| (1..=shown).contains(label)), "{content:?}");
+        assert!(claimed.iter().all(|claimed| !claimed.claim.trim().is_empty()), "{content:?}");
+    }
     if let Ok((better, mended)) = parse_pairwise(&given).into_result() {
         assert!((1..=2).contains(&better), "{content:?}");
         assert!(mended.is_none(), "{content:?}");

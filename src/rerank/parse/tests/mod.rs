@@ -1,6 +1,7 @@
 //! Replies as models, proxies and attackers write them, and what has to come
 //! of each.
 
+mod explained;
 mod graded;
 mod hostile;
 mod listwise;
