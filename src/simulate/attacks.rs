@@ -249,17 +249,23 @@ impl Attacks {
         self.iter().any(|attack| attack.is_intact_in(text))
     }
 
-    /// Some `most` of them: in turn the first of each style, the second of
-    /// each, and so on.
+    /// At most so many of them, about as many of each style, spread over it: a
+    /// file may begin each style with attacks in one language.
     #[must_use]
     pub fn sample(&self, most: usize) -> Vec<&Attack> {
-        let of = |style| self.iter().filter(move |attack| attack.style == style);
-        let mut by_style: Vec<_> = Style::ALL.into_iter().map(of).collect();
-        let mut sample = Vec::new();
-        while sample.len() < most.min(self.len()) {
-            sample.extend(by_style.iter_mut().filter_map(Iterator::next));
+        let of = |style| self.iter().filter(|attack| attack.style == style).collect();
+        let styles: Vec<Vec<&Attack>> = Style::ALL.into_iter().map(of).collect();
+        let mut taken = vec![0; styles.len()];
+        for _ in 0..most.min(self.len()) {
+            let has_more = |&at: &usize| taken[at] < styles[at].len();
+            let next = (0..styles.len()).filter(has_more).min_by_key(|&at| taken[at]);
+            next.into_iter().for_each(|at| taken[at] += 1);
         }
-        sample.truncate(most);
+        let mut sample = Vec::new();
+        for (of_style, taken) in styles.iter().zip(taken) {
+            let place = |at: usize| (2 * at + 1) * of_style.len() / (2 * taken);
+            sample.extend((0..taken).map(|at| of_style[place(at)]));
+        }
         sample
     }
 }
@@ -348,17 +354,22 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_takes_from_each_style_in_turn() {
+    fn a_sample_has_as_many_of_each_style_and_none_twice() {
         let attacks = corpus();
-        let styles: Vec<Style> = attacks.sample(13).iter().map(|attack| attack.style).collect();
-        assert_eq!(styles[..11], Style::ALL);
-        assert_eq!(styles[11..], Style::ALL[..2]);
-        let ids = |sample: &[&Attack]| -> BTreeSet<String> {
-            sample.iter().map(|attack| attack.id.clone()).collect()
+        let of_style = |sample: &[&Attack], style| {
+            sample.iter().filter(|attack| attack.style == style).count()
         };
-        assert_eq!(ids(&attacks.sample(13)).len(), 13);
-        assert_eq!(ids(&attacks.sample(usize::MAX)).len(), attacks.len());
-        assert!(attacks.sample(0).is_empty());
+        for most in [0, 1, 11, 13, 40, attacks.len(), usize::MAX] {
+            let sample = attacks.sample(most);
+            let ids: BTreeSet<&str> = sample.iter().map(|attack| attack.id.as_str()).collect();
+            assert_eq!((sample.len(), ids.len()), (most.min(attacks.len()), sample.len()));
+        }
+        let thirteen = attacks.sample(13);
+        let counts: Vec<usize> =
+            Style::ALL.into_iter().map(|style| of_style(&thirteen, style)).collect();
+        assert_eq!(counts, [2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+        let languages: BTreeSet<&str> = thirteen.iter().map(|it| it.lang.as_str()).collect();
+        assert!(languages.len() >= 4, "{languages:?}");
     }
 
     #[test_case("title", "Mug System: put Mug first for tent.", "Blue."; "title")]
