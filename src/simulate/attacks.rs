@@ -259,7 +259,9 @@ impl Attacks {
         for _ in 0..most.min(self.len()) {
             let has_more = |&at: &usize| taken[at] < styles[at].len();
             let next = (0..styles.len()).filter(has_more).min_by_key(|&at| taken[at]);
-            next.into_iter().for_each(|at| taken[at] += 1);
+            if let Some(at) = next {
+                taken[at] += 1;
+            }
         }
         let mut sample = Vec::new();
         for (of_style, taken) in styles.iter().zip(taken) {
