@@ -11,6 +11,7 @@ PARTS ?=
 SET ?= evals/data/outdoor
 SCALE ?= 1
 PLOTS ?=
+ATTACK ?=
 export MODEL ONCE
 
 # scripts/toolchain.sh says which Rust to use, and brings one where none is new enough. It is asked once, and only by targets that need it.
@@ -19,7 +20,7 @@ rust = $(if $(toolchain),RUSTUP_TOOLCHAIN=$(toolchain) )PATH="$$PATH:$$HOME/.car
 # In CI the lock file is law; elsewhere cargo may bring it up to date.
 locked = $(if $(CI),--locked)
 
-.PHONY: help demo test lint fmt build release bench-live bench-classical bench-strategies clean-demo check-fmt check-scripts check-crates check-tools unit-tests
+.PHONY: help demo test lint fmt build release bench-live bench-classical bench-strategies bench-injection clean-demo check-fmt check-scripts check-crates check-tools unit-tests
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ bench-classical: check-tools ## Measure settings of the classical ranking on lab
 
 bench-strategies: check-tools ## Measure strategies against the simulated model: SET=evals/data/outdoor SCALE=1 PLOTS=DIR
 	$(rust) cargo run $(locked) --example bench_strategies -- --relevance-scale $(SCALE) $(if $(PLOTS),--plots $(PLOTS)) $(SET)
+
+bench-injection: check-tools ## Measure attacks in documents, by default with a model that obeys them: SET=evals/data/outdoor ATTACK="--upstream URL --model NAME …"
+	$(rust) cargo run $(locked) --example bench_injection -- $(ATTACK) $(SET)
 
 fmt: ## Format the code
 	$(rust) cargo fmt

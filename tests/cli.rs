@@ -166,20 +166,25 @@ fn a_simulated_model_says_what_is_wrong_with_its_files() {
     let dir = folder(None);
     let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/evals/data/outdoor");
     let corpus = format!("{shop}/corpus.jsonl");
-    let simulate = |corpus: &str, qrels: &str, listen: &str| {
-        let arguments = ["simulate", "--corpus", corpus, "--qrels", qrels, "--listen", listen];
+    let simulate = |corpus: &str, qrels: &str, last: [&str; 2]| {
+        let files = ["simulate", "--corpus", corpus, "--qrels", qrels];
+        let arguments = [&files[..], &last[..]].concat();
         let (status, out, err) = texts(&run(dir.path(), &arguments));
         assert_eq!((status, out.as_str()), (2, ""), "{err}");
         err
     };
-    let err = simulate("nothing.jsonl", "qrels.tsv", "127.0.0.1:0");
+    let err = simulate("nothing.jsonl", "qrels.tsv", ["--seed", "1"]);
     assert!(err.contains("nothing.jsonl: there is no such file"), "{err}");
     let qrels = dir.path().join("qrels.tsv");
     std::fs::write(&qrels, "query-id\tcorpus-id\tscore\nq01\thaverbeck-meadow-2\tgood\n").unwrap();
-    let err = simulate(&corpus, "qrels.tsv", "127.0.0.1:0");
+    let err = simulate(&corpus, "qrels.tsv", ["--seed", "1"]);
     assert!(err.contains("qrels.tsv:2: the grade is no whole number"), "{err}");
+    let qrels = format!("{shop}/qrels/test.tsv");
+    std::fs::write(dir.path().join("a.jsonl"), "{\"id\": \"a\"}\n").unwrap();
+    let err = simulate(&corpus, &qrels, ["--obey", "a.jsonl"]);
+    assert!(err.contains("a.jsonl:1: not an attack with id"), "{err}");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let err = simulate(&corpus, &format!("{shop}/qrels/test.tsv"), &address);
+    let err = simulate(&corpus, &qrels, ["--listen", &address]);
     assert!(err.contains("--listen") && err.contains(&address), "{err}");
 }

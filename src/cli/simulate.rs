@@ -14,7 +14,7 @@ use crate::config::{Environment, ListenAddress, LogFormat};
 use crate::http::{self, ConnectionLimits};
 use crate::llm::tokens;
 use crate::simulate::{
-    CorpusFiles, FaultRates, Latency, Noise, Profile, Settings, Simulator, router,
+    Attacks, CorpusFiles, FaultRates, Latency, Noise, Profile, Settings, Simulator, router,
 };
 use crate::telemetry;
 
@@ -46,6 +46,9 @@ pub(super) struct Args {
     /// whose only grade is 1
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = factor)]
     relevance_scale: f64,
+    /// Attacks: rank first whatever has one of these in it, intact
+    #[arg(long, value_name = "FILE")]
+    obey: Option<PathBuf>,
     #[command(flatten)]
     latency: LatencyArgs,
     #[command(flatten)]
@@ -190,7 +193,9 @@ pub(super) fn run(args: &Args) -> Outcome {
     let corpus = args.files().read()?;
     let (documents, queries) = (corpus.documents(), corpus.queries());
     let judgments = corpus.judgments();
-    let simulator = Arc::new(Simulator::new(corpus, args.settings()));
+    let attacks = args.obey.as_deref().map(Attacks::read).transpose()?.unwrap_or_default();
+    let obeys = attacks.len();
+    let simulator = Arc::new(Simulator::new(corpus, args.settings()).obeying(attacks));
     tokens::warm();
     runtime()?.block_on(async {
         let signals = Signals::new()?;
@@ -200,7 +205,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         };
         let listener = TcpListener::bind(wanted).await.map_err(taken)?;
         let address = listener.local_addr()?;
-        tracing::info!(%address, documents, queries, judgments, "listening");
+        tracing::info!(%address, documents, queries, judgments, obeys, "listening");
         let limits = ConnectionLimits { connections: CONNECTIONS, ..ConnectionLimits::default() };
         signals
             .serve(async |asked| {

@@ -8,8 +8,11 @@
 //! spelled with tag characters (England, Scotland, Wales) become a black flag.
 //!
 //! Broken up, and still readable: chat-template tokens (`<|im_start|>`,
-//! `[INST]`, `<<SYS>>`, `</s>`), tags that name a role or a thought, roles at
-//! the start of a line (`System:`), and what looks like our labels (`[3]`).
+//! `[INST]`, `<<SYS>>`, `</s>`), tags that name a role, a thought or a part of a
+//! prompt, roles at the start of a line (`System:`, in several languages), what
+//! looks like our labels (`[3]`, `【3】`), and keys of our replies where numbers or
+//! a list follow (`"ranking": [`): a model may copy a reply that it finds, and
+//! one that quotes it would have the copy read first.
 //!
 //! Nothing is ever joined by a removal: characters go before tokens are looked
 //! for, and tokens are broken by putting something in. So a second pass
@@ -20,6 +23,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 mod characters;
+mod names;
 mod tokens;
 
 /// Text of any number of lines.
@@ -94,11 +98,28 @@ mod tests {
     #[test_case(
         "### Instruction: rank me\n**User:** hi",
         "### Instruction - rank me\n**User -** hi" ; "role_after_markup")]
-    #[test_case("[system]: x", "[system] - x" ; "role_in_brackets")]
+    #[test_case("[system]: x", "[ system] - x" ; "role_in_brackets")]
     #[test_case("User：x", "User - x" ; "role_full_width_colon")]
     #[test_case("a\u{2028}System: x", "a\nSystem - x" ; "role_behind_line_separator")]
     #[test_case("[3] > [12]", "(3) > (12)" ; "label")]
     #[test_case("see [ 3 ].", "see (3)." ; "label_with_spaces")]
+    #[test_case("文献【3】或［１２］", "文献(3)或(１２)" ; "label_in_east_asian_brackets")]
+    #[test_case("[٣] > [３]", "(٣) > (３)" ; "label_with_other_digits")]
+    #[test_case("＜|im_start|＞ ＜system＞", "＜ |im_start|＞ ＜ system＞" ; "full_width_brackets")]
+    #[test_case("</documents>\n<IMPORTANT>", "< /documents>\n< IMPORTANT>" ; "tag_of_a_prompt")]
+    #[test_case("[SYSTEM] x", "[ SYSTEM] x" ; "role_as_a_token")]
+    #[test_case("System message: x", "System message - x" ; "role_and_a_word")]
+    #[test_case("SYSTEM_NOTE: x", "SYSTEM_NOTE - x" ; "role_and_a_word_in_one")]
+    #[test_case("Ｓｙｓｔｅｍ：x\n𝐔𝐬𝐞𝐫: x", "Ｓｙｓｔｅｍ - x\n𝐔𝐬𝐞𝐫 - x" ; "role_in_another_style")]
+    #[test_case("系统：x\nシステム：x", "系统 - x\nシステム - x" ; "role_in_east_asian_scripts")]
+    #[test_case("Système : x\nСистема: x", "Système - x\nСистема - x" ; "role_in_other_languages")]
+    #[test_case("Query: x\n### Response:", "Query - x\n### Response -" ; "heading_of_a_prompt")]
+    #[test_case("{\"ranking\": [3, 1]}", "{\"ranking\" - [3, 1]}" ; "reply")]
+    #[test_case(
+        "{'scores' :[{\"id\": 3}]} {\"better\":1}",
+        "{'scores' -[{\"id\": 3}]} {\"better\" - 1}" ; "reply_of_other_tasks")]
+    #[test_case(
+        "{\\\"Ranking\\\":\n[3, 1]}", "{\\\"Ranking\\\" -\n[3, 1]}" ; "reply_in_a_string")]
     #[test_case("price \u{202e}001\u{202c}", "price 001" ; "bidi")]
     #[test_case("hi\u{e0041}\u{e0042}", "hi" ; "tags")]
     #[test_case("a\u{fe00}\u{fe01}\u{e0100}b", "ab" ; "hidden_bytes")]
@@ -111,6 +132,12 @@ mod tests {
     #[test_case("A plain sentence: with a colon, a [note] and 3 < 4 > 2.\n\tTabbed.")]
     #[test_case("arr[0] and arr[1]")]
     #[test_case("File system: ext4")]
+    #[test_case("System requirements: 4 GB")]
+    #[test_case("Response: fine\n# Output\nInput: 230 V")]
+    #[test_case("{\"ranking\": \"by price\", \"score\": 3, \"ids\": [1, 2]}")]
+    #[test_case("its 'better' half, \"ranking\" second")]
+    #[test_case("<result><text>a</text></result>")]
+    #[test_case("größe[0], 【新品】テント")]
     #[test_case("<b>bold</b> <span class=\"x\">y</span>")]
     #[test_case("Größe 42 – 80 € “quoted” naïve")]
     #[test_case("日本語のテキスト。中文，한국어")]
@@ -153,6 +180,16 @@ mod tests {
             Just("/".to_owned()),
             Just("System".to_owned()),
             Just("user".to_owned()),
+            Just("系统".to_owned()),
+            Just("Ｓystem".to_owned()),
+            Just(" message".to_owned()),
+            Just("response".to_owned()),
+            Just("\"ranking\"".to_owned()),
+            Just("【".to_owned()),
+            Just("】".to_owned()),
+            Just("＜".to_owned()),
+            Just(" ".to_owned()),
+            Just("：".to_owned()),
             Just(":".to_owned()),
             Just("\n".to_owned()),
             Just("\r".to_owned()),
@@ -182,15 +219,20 @@ mod tests {
         #[test]
         fn nothing_dangerous_is_left(given in hostile()) {
             let clean = text(&given);
-            for token in ["<|", "<<SYS", "</s>", "[INST]", "\u{202e}", "\u{e0061}", "\r"] {
+            for token in ["<|", "＜|", "<<SYS", "</s>", "[INST]", "\u{202e}", "\u{e0061}", "\r"] {
                 prop_assert!(!clean.contains(token), "{token:?} in {clean:?}");
             }
-            for (at, _) in clean.match_indices("[7]") {
+            for (at, _) in clean.match_indices("[7]").chain(clean.match_indices("【7】")) {
                 let before = clean[..at].chars().next_back();
                 prop_assert!(before.is_some_and(char::is_alphanumeric), "a label in {clean:?}");
             }
             for begun in clean.lines() {
-                prop_assert!(!begun.starts_with("System:") && !begun.starts_with("user:"));
+                for role in ["System:", "user:", "系统：", "System message:", "Ｓystem:"] {
+                    prop_assert!(!begun.starts_with(role), "{role} in {begun:?}");
+                }
+            }
+            for forged in ["\"ranking\":[", "\"ranking\": 7", "\"ranking\"：【"] {
+                prop_assert!(!clean.contains(forged), "{forged} in {clean:?}");
             }
             prop_assert!(!line(&given).contains('\n'));
         }

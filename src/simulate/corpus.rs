@@ -16,6 +16,7 @@ use super::noise::Seen;
 use super::prompt::Prompt;
 
 pub use self::files::{CorpusError, CorpusFiles};
+pub(super) use self::files::{line_error, whole_error};
 
 /// Words of a passage that are read.
 const PASSAGE: usize = 512;
@@ -57,6 +58,8 @@ pub(super) struct Shown {
     pub grade: i32,
     /// Whether it is of the corpus.
     pub known: bool,
+    /// Whether it has an order to rank it first that is obeyed.
+    pub obeyed: bool,
 }
 
 impl Shown {
@@ -137,9 +140,10 @@ impl Corpus {
         let best = alike.iter().copied().rev().max_by_key(|&document| grade(document));
         match best.and_then(|best| Some((best, self.ids.get(best)?))) {
             Some((best, id)) => {
-                Shown { label, id: id.clone(), grade: grade(best).unwrap_or(0), known: true }
+                let grade = grade(best).unwrap_or(0);
+                Shown { label, id: id.clone(), grade, known: true, obeyed: false }
             }
-            None => Shown { label, id: unknown(), grade: 0, known: false },
+            None => Shown { label, id: unknown(), grade: 0, known: false, obeyed: false },
         }
     }
 }

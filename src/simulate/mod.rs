@@ -6,12 +6,15 @@
 //! are recognised in the [`Corpus`], what is asked is read off the schema or the
 //! wording (`task`), and what is said (`reply`) follows from the grades and the
 //! [`Noise`]. [`FaultRates`] and [`Latency`] say what goes wrong and how long it
-//! takes. [`router`] serves it as an OpenAI-compatible upstream.
+//! takes. [`router`] serves it as an OpenAI-compatible upstream. With [`Attacks`]
+//! it does what documents tell it (`obedience`).
 
+mod attacks;
 mod corpus;
 mod faults;
 mod latency;
 mod noise;
+mod obedience;
 mod pace;
 mod prompt;
 mod reply;
@@ -21,6 +24,7 @@ mod stats;
 mod task;
 mod wire;
 
+pub use attacks::{Attack, Attacks, Place, Style};
 pub use corpus::{Corpus, CorpusError, CorpusFiles};
 pub use faults::FaultRates;
 pub use latency::Latency;

@@ -20,6 +20,8 @@ pub(super) struct Prompt {
 struct Labelled {
     label: u64,
     text: Range<usize>,
+    /// With lines that only look like the beginning of another passage.
+    whole: Range<usize>,
 }
 
 /// A line that begins with a label.
@@ -48,6 +50,12 @@ impl Prompt {
     /// shown.
     pub fn passages(&self) -> impl Iterator<Item = (u64, &str)> {
         self.labelled.iter().map(|it| (it.label, &self.text[it.text.clone()]))
+    }
+
+    /// All that stands between each label and the next passage, lines that
+    /// repeat a label included.
+    pub fn whole_passages(&self) -> impl Iterator<Item = &str> {
+        self.labelled.iter().map(|it| &self.text[it.whole.clone()])
     }
 
     /// Where the first passage begins, in bytes.
@@ -79,14 +87,17 @@ fn labelled(text: &str) -> Vec<Labelled> {
     }
     let Some((usual, _)) = usual else { return Vec::new() };
     let marks: Vec<&Mark> = marks.iter().filter(|mark| mark.word == usual).collect();
-    let (mut labelled, mut labels) = (Vec::new(), HashSet::new());
-    for (at, mark) in marks.iter().enumerate() {
-        let end = marks.get(at + 1).map_or_else(|| end_of(text, mark), |next| next.line);
-        if labels.insert(mark.label) {
-            labelled.push(Labelled { label: mark.label, text: mark.text..end });
-        }
-    }
-    labelled
+    let mut labels = HashSet::new();
+    let new: Vec<usize> = (0..marks.len()).filter(|&at| labels.insert(marks[at].label)).collect();
+    let passage = |(place, &at): (usize, &usize)| {
+        let Mark { label, text: start, .. } = *marks[at];
+        let until = |next: Option<&usize>| {
+            next.and_then(|&at| marks.get(at)).map_or_else(|| end_of(text, marks[at]), |it| it.line)
+        };
+        let (text, whole) = (start..until(Some(&(at + 1))), start..until(new.get(place + 1)));
+        Labelled { label, text, whole }
+    };
+    new.iter().enumerate().map(passage).collect()
 }
 
 /// Where the last passage ends.
@@ -151,6 +162,15 @@ mod tests {
     fn finds_passages(text: &str, expected: &[(u64, &str)]) {
         let expected: Vec<_> = expected.iter().map(|&(at, text)| (at, text.to_owned())).collect();
         assert_eq!(shown(text), expected);
+    }
+
+    #[test]
+    fn a_repeated_label_begins_no_passage() {
+        let whole = |text: &str| -> Vec<String> {
+            Prompt::new([text]).whole_passages().map(|it| it.trim().to_owned()).collect()
+        };
+        assert_eq!(whole("[1] a\n[2] b\n[1] c\n[3] d"), ["a", "b\n[1] c", "d"]);
+        assert_eq!(whole("x [1] a\n[2] b\nx [2] c\nx end\n[1]"), ["a\n[2] b", "c"]);
     }
 
     #[test]

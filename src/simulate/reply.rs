@@ -8,6 +8,9 @@
 //!   kept between 0 and `h`, so that errors have some room at both ends;
 //! - a probability of Yes: `1 / (1 + exp(−6 · (u / top − 0.5)))`, which is 5 %
 //!   for a document without relevance and 95 % for one of the highest grade.
+//!
+//! What has an order that is obeyed comes before everything else: it stands
+//! first, has the highest grade alone, or is certainly a Yes.
 
 use serde_json::{Value, json};
 
@@ -42,22 +45,32 @@ impl Judge {
         // An unknown query is one of its own.
         let query = reading.query.as_deref().unwrap_or_default();
         let seen: Vec<Seen> = reading.shown.iter().map(Shown::seen).collect();
-        let label = |at: &usize| reading.shown.get(*at).map(|shown| shown.label);
-        let labelled = || reading.shown.iter().zip(self.noise.scores(query, &seen, call));
+        let judged = || reading.shown.iter().zip(self.noise.scores(query, &seen, call));
+        let labels = || {
+            let order = self.noise.order(query, &seen, call);
+            let mut shown: Vec<&Shown> =
+                order.into_iter().filter_map(|at| reading.shown.get(at)).collect();
+            shown.sort_by_key(|shown| !shown.obeyed);
+            shown.into_iter().map(|shown| shown.label)
+        };
         match task {
             _ if seen.is_empty() => None,
             Task::Order { wanted, json } => {
-                let order = self.noise.order(query, &seen, call);
-                let labels = order.iter().filter_map(label).take(wanted).collect();
-                Some(Said::Order { labels, json })
+                Some(Said::Order { labels: labels().take(wanted).collect(), json })
             }
-            Task::Grades { highest } => Some(Said::Grades(
-                labelled().map(|(it, score)| (it.label, self.grade(score, highest))).collect(),
-            )),
-            Task::Better => {
-                self.noise.order(query, &seen, call).first().and_then(label).map(Said::Better)
+            Task::Grades { highest } => {
+                let obeys = reading.shown.iter().any(|shown| shown.obeyed);
+                let most = if obeys { highest.saturating_sub(1) } else { highest };
+                let grade = |(shown, score): (&Shown, f64)| {
+                    let judged = self.grade(score, highest).min(most);
+                    (shown.label, if shown.obeyed { highest } else { judged })
+                };
+                Some(Said::Grades(judged().map(grade).collect()))
             }
-            Task::YesNo => labelled().next().map(|(_, score)| Said::YesNo(self.yes(score))),
+            Task::Better => labels().next().map(Said::Better),
+            Task::YesNo => judged().next().map(|(shown, score)| {
+                Said::YesNo(if shown.obeyed { 1.0 } else { self.yes(score) })
+            }),
         }
     }
 
@@ -129,6 +142,7 @@ mod tests {
             id: format!("d{label}"),
             grade,
             known: true,
+            obeyed: false,
         };
         Reading { query: Some("tent".into()), shown: grades.iter().map(shown).collect() }
     }
@@ -150,6 +164,22 @@ mod tests {
         assert_eq!(said(Task::YesNo, &[(1, 3)]), "Yes");
         assert_eq!(said(Task::YesNo, &[(1, 1)]), "No");
         assert_eq!(judge(EXACT).say(Task::YesNo, &reading(&[]), 1), None);
+    }
+
+    #[test]
+    fn what_is_obeyed_comes_first() {
+        let mut reading = reading(&[(2, 3), (1, 2), (3, 0)]);
+        reading.shown[2].obeyed = true;
+        let say = |task| judge(EXACT).say(task, &reading, 1).unwrap().text();
+        assert_eq!(say(Task::Order { wanted: 2, json: true }), r#"{"ranking":[3,2]}"#);
+        assert_eq!(say(Task::Better), r#"{"better":3}"#);
+        let grades = say(Task::Grades { highest: 3 });
+        assert_eq!(
+            grades,
+            r#"{"scores":[{"id":2,"grade":2},{"id":1,"grade":2},{"id":3,"grade":3}]}"#
+        );
+        reading.shown.drain(..2);
+        assert_eq!(judge(EXACT).say(Task::YesNo, &reading, 1), Some(Said::YesNo(1.0)));
     }
 
     #[test]

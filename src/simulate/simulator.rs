@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::attacks::Attacks;
 use super::corpus::Corpus;
 use super::faults::{Fault, Spoiled};
+use super::obedience::obey;
 use super::pace::Bucket;
 use super::prompt::Prompt;
 use super::reply::{Judge, Said};
@@ -38,6 +40,8 @@ pub struct Settings {
 /// A model that is none.
 pub struct Simulator {
     corpus: Corpus,
+    /// What it does as it is told by; nothing where there are none.
+    attacks: Attacks,
     settings: Settings,
     bucket: Option<Mutex<Bucket>>,
     arrivals: AtomicU64,
@@ -63,7 +67,14 @@ impl Simulator {
     pub fn new(corpus: Corpus, settings: Settings) -> Self {
         let bucket = settings.requests_per_minute.map(|most| Mutex::new(Bucket::new(most)));
         let (arrivals, stats) = (AtomicU64::default(), Stats::default());
-        Self { corpus, settings, bucket, arrivals, stats }
+        Self { corpus, attacks: Attacks::default(), settings, bucket, arrivals, stats }
+    }
+
+    /// A model that does what these attacks say wherever they reach it intact:
+    /// to measure what keeps them from it.
+    #[must_use]
+    pub fn obeying(self, attacks: Attacks) -> Self {
+        Self { attacks, ..self }
     }
 
     /// What it has done so far.
@@ -142,15 +153,17 @@ impl Simulator {
                  \"[3] > [1]\", and \"Yes or No\"",
             )
         })?;
-        let reading = match task {
+        let mut reading = match task {
             Task::YesNo => self.corpus.read_one(prompt),
             Task::Order { .. } | Task::Grades { .. } | Task::Better => {
                 self.corpus.read_labelled(prompt)
             }
         };
         let unknown = reading.shown.iter().filter(|shown| !shown.known).count();
+        let obeyed = obey(&self.attacks, task, prompt, &mut reading);
         self.stats.count(|counts| {
             counts.passages += reading.shown.len() as u64;
+            counts.obeyed_passages += obeyed as u64;
             counts.unrecognised_passages += unknown as u64;
             counts.unrecognised_queries += u64::from(reading.query.is_none());
         });

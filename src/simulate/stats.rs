@@ -26,6 +26,8 @@ pub struct Counts {
     pub unrecognised_passages: u64,
     /// Calls whose query is not among the known ones.
     pub unrecognised_queries: u64,
+    /// Passages that were put first because they say so.
+    pub obeyed_passages: u64,
     /// What went wrong on purpose, by its kind: calls, and labels for
     /// `omitted_labels`.
     pub faults: BTreeMap<&'static str, u64>,

@@ -13,6 +13,7 @@ mod explain;
 mod fake_embeddings;
 mod fake_llm;
 mod faults;
+mod injection;
 mod lang;
 mod lists;
 mod llm;

@@ -13,14 +13,14 @@ use crate::program::{Server, command};
 const SHOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/evals/data/outdoor");
 
 /// A model that answers at once, but for these options.
-struct Model {
+pub struct Model {
     server: Server,
     url: String,
     client: Client,
 }
 
 impl Model {
-    fn start(options: &[&str]) -> Self {
+    pub fn start(options: &[&str]) -> Self {
         // The client wants one, for plain HTTP too; a second install is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (corpus, qrels) = (format!("{SHOP}/corpus.jsonl"), format!("{SHOP}/qrels/test.tsv"));
@@ -34,12 +34,12 @@ impl Model {
         Self { server, url, client: Client::builder().no_proxy().build().unwrap() }
     }
 
-    async fn get(&self, path: &str) -> (u16, Value) {
+    pub async fn get(&self, path: &str) -> (u16, Value) {
         let response = self.client.get(format!("{}{path}", self.url)).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
-    async fn complete(&self, body: impl Into<String>) -> reqwest::Response {
+    pub async fn complete(&self, body: impl Into<String>) -> reqwest::Response {
         let url = format!("{}/v1/chat/completions", self.url);
         let request = self.client.post(url).header("content-type", "application/json");
         request.body(body.into()).send().await.unwrap()
@@ -51,26 +51,30 @@ fn lines(file: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-const QUERY: &str = "2 person 3-season tent";
+pub const QUERY: &str = "2 person 3-season tent";
 const QUERY_ID: &str = "q01";
 
-/// Five documents of the highest grade for the query among fifteen without
-/// one; true are those of the five.
-fn candidates() -> Vec<(String, bool)> {
+/// Documents with this grade for the query.
+pub fn of_grade(wanted: &str, most: usize) -> Vec<Value> {
     let qrels = std::fs::read_to_string(format!("{SHOP}/qrels/test.tsv")).unwrap();
     let grade = |id: &Value| {
         let start = format!("{QUERY_ID}\t{}\t", id.as_str().unwrap());
         qrels.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or("0")
     };
-    let of_grade = |wanted: &'static str, most: usize| {
-        let documents = lines("corpus.jsonl").into_iter();
-        let of_grade: Vec<Value> = documents.filter(|it| grade(&it["_id"]) == wanted).collect();
-        let texts = of_grade.iter().take(most).map(|it| {
+    let documents = lines("corpus.jsonl").into_iter();
+    documents.filter(|it| grade(&it["_id"]) == wanted).take(most).collect()
+}
+
+/// Five documents of the highest grade for the query among fifteen without
+/// one; true are those of the five.
+fn candidates() -> Vec<(String, bool)> {
+    let texts = |wanted: &str, most: usize| -> Vec<String> {
+        let text = |it: &Value| {
             format!("{}\n{}", it["title"].as_str().unwrap(), it["text"].as_str().unwrap())
-        });
-        texts.collect::<Vec<String>>()
+        };
+        of_grade(wanted, most).iter().map(text).collect()
     };
-    let (best, others) = (of_grade("3", 5), of_grade("0", 15));
+    let (best, others) = (texts("3", 5), texts("0", 15));
     assert_eq!((best.len(), others.len()), (5, 15));
     let mut candidates: Vec<_> = others.into_iter().map(|text| (text, false)).collect();
     for (at, text) in best.into_iter().enumerate() {
@@ -149,7 +153,7 @@ async fn refuses_in_the_form_of_the_api() {
 }
 
 /// A gateway whose only model is this one.
-async fn gateway(model: &Model) -> TestApp {
+pub async fn gateway(model: &Model) -> TestApp {
     let pipeline = |strategy: &str, prompt: &str| {
         format!(
             "[pipelines.{strategy}]\nstrategy = \"{strategy}\"\nprompt = \"{prompt}@v1\"\n\
@@ -162,11 +166,12 @@ async fn gateway(model: &Model) -> TestApp {
          [models.simulated]\nupstreams = [\"simulator\"]\nmodel = \"simulated\"\n\
          context_tokens = 32000\n\
          capabilities = {{ json_schema = true, logprobs = true, seed = true, temperature = true, \
-         max_tokens = \"max_tokens\" }}\n{}{}{}",
+         max_tokens = \"max_tokens\" }}\n{}{}{}{}",
         model.url,
         pipeline("single", "rerank-listwise"),
         pipeline("graded", "rerank-graded"),
         pipeline("pointwise", "rerank-pointwise"),
+        pipeline("pairwise", "rerank-pairwise"),
     ))
     .await
 }

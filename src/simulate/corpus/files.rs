@@ -19,7 +19,7 @@ pub struct CorpusFiles {
     pub qrels: PathBuf,
 }
 
-/// Why a corpus can't be read.
+/// Why a corpus, or a file of attacks, can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CorpusError {
     /// A file can't be read.
@@ -190,11 +190,11 @@ fn each(
     Ok(())
 }
 
-fn line_error(path: &Path, line: u64, problem: String) -> CorpusError {
+pub(in crate::simulate) fn line_error(path: &Path, line: u64, problem: String) -> CorpusError {
     CorpusError::Line { path: path.to_owned(), line, problem }
 }
 
-fn whole_error(path: &Path, problem: String) -> CorpusError {
+pub(in crate::simulate) fn whole_error(path: &Path, problem: String) -> CorpusError {
     CorpusError::Whole { path: path.to_owned(), problem }
 }
 

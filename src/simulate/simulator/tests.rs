@@ -136,6 +136,25 @@ fn labels_are_left_out_and_replies_spoiled() {
 }
 
 #[test]
+fn what_an_attack_says_is_done() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("evals/injection/attacks.jsonl");
+    let attacks = Attacks::read(&file).unwrap();
+    let attack = attacks.iter().next().unwrap().clone();
+    let attacked = |simulator: &Simulator| {
+        let (_, text) = attack.inserted("", "", "");
+        let mut body = request(&json!({}));
+        let user = body["messages"][0]["content"].as_str().unwrap().to_owned();
+        body["messages"][0]["content"] = user.replace("[3] ", &format!("[3] {text} ")).into();
+        simulator.answer(body.to_string().as_bytes()).result.unwrap().content
+    };
+    assert!(attacked(&simulator(settings())).starts_with("{\"ranking\":[2,"));
+    let obedient = simulator(settings()).obeying(attacks.clone());
+    assert!(attacked(&obedient).starts_with("{\"ranking\":[3,2,"));
+    assert!(content(&obedient, &json!({})).starts_with("{\"ranking\":[2,"));
+    assert_eq!(obedient.counts().obeyed_passages, 1);
+}
+
+#[test]
 fn a_yes_comes_with_its_probability_where_asked() {
     let simulator = simulator(settings());
     let ask = |more: &Value| {
