@@ -9,6 +9,7 @@ mod documents;
 mod embedder;
 mod embeddings;
 mod engines;
+mod eval;
 mod explain;
 mod fake_embeddings;
 mod fake_llm;

@@ -1,0 +1,241 @@
+//! Suites run by the program against a real upstream: what is measured is what
+//! is served, and what has to hold decides the exit status.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::fake_llm::{FakeLlm, Reply};
+use crate::program::{command, folder};
+
+const CONFIG: &str = r#"
+[collections.shop]
+language = "english"
+
+[upstreams.fake]
+base_url = "{base_url}"
+max_attempts = 1
+
+[models.fake]
+upstreams = ["fake"]
+model = "fake-1"
+input_usd_per_mtok = 10.0
+output_usd_per_mtok = 10.0
+capabilities = { json_schema = true, seed = true }
+
+[pipelines.default]
+collection = "shop"
+retrieve = { mode = "bm25", limit = 10 }
+strategy = "single"
+prompt = "rerank-listwise@v1"
+model = "fake"
+"#;
+
+const SUITE: &str = r#"
+dataset = "shop"
+metrics = ["ndcg@3", "mrr@10"]
+baseline = "classical"
+
+[[variants]]
+name = "classical"
+pipeline = "default"
+strategy = "none"
+
+[[variants]]
+name = "llm"
+pipeline = "default"
+"#;
+
+/// Tents that name their own worth; for each of eight queries the one of the
+/// highest worth is relevant, and BM25 finds it last.
+fn shop(config: &str, suite: &str) -> TempDir {
+    let dir = folder(Some(config));
+    let data = dir.path().join("shop");
+    std::fs::create_dir_all(data.join("qrels")).unwrap();
+    let mut corpus = String::new();
+    let mut queries = String::new();
+    let mut qrels = String::from("query-id\tcorpus-id\tscore\n");
+    for (at, color) in
+        ["red", "blue", "green", "black", "white", "pink", "grey", "brown"].iter().enumerate()
+    {
+        queries +=
+            &format!("{}\n", json!({"_id": format!("q{at}"), "text": format!("{color} tent")}));
+        qrels += &format!("q{at}\t{color}-3\t2\nq{at}\t{color}-2\t1\n");
+        for worth in 1..=3 {
+            let repeated = format!("{color} tent ").repeat(4 - worth);
+            let text = format!("{repeated}worth {worth}");
+            corpus += &format!(
+                "{}\n",
+                json!({"_id": format!("{color}-{worth}"), "title": "", "text": text})
+            );
+        }
+    }
+    queries += &format!("{}\n", json!({"_id": "q-unjudged", "text": "a stove"}));
+    std::fs::write(data.join("corpus.jsonl"), corpus).unwrap();
+    std::fs::write(data.join("queries.jsonl"), queries).unwrap();
+    std::fs::write(data.join("qrels/test.tsv"), qrels).unwrap();
+    std::fs::write(dir.path().join("suite.toml"), suite).unwrap();
+    dir
+}
+
+fn worth(text: &str) -> f64 {
+    let last = text.trim().rsplit(' ').next();
+    last.and_then(|worth| worth.parse::<f64>().ok()).unwrap_or(0.0) / 4.0
+}
+
+/// Runs the program beside the upstream of this test.
+async fn run(dir: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = command(dir, arguments);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+fn metric<'a>(summary: &'a Value, variant: &str, metric: &str) -> &'a Value {
+    let variants = summary["variants"].as_array().unwrap();
+    let variant = variants.iter().find(|it| it["name"] == variant).unwrap();
+    let metrics = variant["metrics"].as_array().unwrap();
+    metrics.iter().find(|it| it["metric"] == metric).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_measured_is_what_is_served() {
+    let server = FakeLlm::competent(worth).await;
+    let dir = shop(&CONFIG.replace("{base_url}", &server.base_url()), SUITE);
+    let (status, out, err) =
+        run(dir.path(), &["eval", "run", "suite.toml", "--out", "out", "--json"]).await;
+    assert_eq!(status, 0, "{err}");
+    let summary: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(summary["queries"], 8, "the unjudged query is left out: {out}");
+    let better = metric(&summary, "llm", "ndcg@3");
+    assert_eq!(better["mean"], 1.0);
+    let against = &better["against_baseline"];
+    assert_eq!((&against["wins"], &against["losses"]), (&json!(8), &json!(0)));
+    assert_eq!(against["verdict"]["kind"], "better");
+    assert!(
+        against["p_holm"].as_f64().unwrap() < 0.05 && against["ci95"]["lower"].as_f64() > Some(0.0)
+    );
+    let saved: Value =
+        serde_json::from_slice(&std::fs::read(dir.path().join("out/summary.json")).unwrap())
+            .unwrap();
+    assert_eq!(saved, summary);
+
+    // The run file scores as the summary says.
+    let arguments = [
+        "eval",
+        "score",
+        "--qrels",
+        "shop/qrels/test.tsv",
+        "--run",
+        "out/classical.trec",
+        "--metrics",
+        "ndcg@3,mrr@10",
+        "--json",
+    ];
+    let (status, out, err) = run(dir.path(), &arguments).await;
+    assert_eq!(status, 0, "{err}");
+    let scored: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(scored["mean"]["ndcg@3"], metric(&summary, "classical", "ndcg@3")["mean"]);
+
+    // And the rows are what the gateway serves.
+    let (status, _, err) =
+        run(dir.path(), &["index", "--collection", "shop", "--data", "shop"]).await;
+    assert_eq!(status, 0, "{err}");
+    let (_, out, _) = run(dir.path(), &["search", "green tent", "--json"]).await;
+    let served: Value = serde_json::from_str(&out).unwrap();
+    let results = served["results"].as_array().unwrap().iter().map(|it| it["id"].clone());
+    let rows = std::fs::read_to_string(dir.path().join("out/per_query.jsonl")).unwrap();
+    let row = rows.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let row = row.into_iter().find(|it| it["variant"] == "llm" && it["query"] == "q2").unwrap();
+    let order = row["order"].as_array().unwrap();
+    assert_eq!(results.collect::<Vec<_>>(), order[..order.len().min(10)]);
+    assert_eq!((&row["status"], &served["ranking"]["status"]), (&json!("llm"), &json!("llm")));
+    assert_eq!(order[0], "green-3");
+}
+
+#[tokio::test]
+async fn gates_decide_the_exit_status_and_say_why() {
+    let server = FakeLlm::competent(worth).await;
+    let gates = "[[gates]]\nvariant = \"llm\"\nmetric = \"ndcg@3\"\nmin_delta = 0.0\n\
+        [[gates]]\nvariant = \"llm\"\nmetric = \"cost_usd\"\nmax = 0.001\n";
+    let dir = shop(&CONFIG.replace("{base_url}", &server.base_url()), &format!("{SUITE}{gates}"));
+    let (status, out, err) = run(dir.path(), &["eval", "run", "suite.toml"]).await;
+    assert_eq!(status, 1, "{out}{err}");
+    assert!(out.contains("- passed: llm: ndcg@3 differs from classical's by +0."), "{out}");
+    // Eight calls of 100 and 10 tokens.
+    assert!(err.contains("failed: llm: cost_usd is 0.0088, at most 0.001 is allowed"), "{err}");
+    let (status, ..) =
+        run(dir.path(), &["eval", "run", "suite.toml", "--variant", "classical"]).await;
+    assert_eq!(status, 0, "what wasn't run isn't judged");
+}
+
+#[tokio::test]
+async fn a_failing_model_is_counted_and_never_a_hole() {
+    let server = FakeLlm::always(Reply::status(500)).await;
+    let suite = format!("max_degraded = 0.02\n{SUITE}");
+    let dir = shop(&CONFIG.replace("{base_url}", &server.base_url()), &suite);
+    let (status, out, err) = run(dir.path(), &["eval", "run", "suite.toml", "--limit", "3"]).await;
+    assert_eq!(status, 1, "{out}{err}");
+    assert!(out.contains("3 fallback (3 upstream_error)"), "{out}");
+    assert!(err.contains("llm: 100.0 % of the rankings are partial or fallback"), "{err}");
+    assert!(out.contains("the same for each of the 3 queries"), "{out}");
+}
+
+#[tokio::test]
+async fn faithfulness_of_explanations_is_measured() {
+    let rank = FakeLlm::script(worth);
+    let server = FakeLlm::start(move |_, request| {
+        if !request.user().contains("{\"items\"") {
+            return rank(request);
+        }
+        // Worth 3 is quoted truly, worth 2 falsely, and of worth 1 nothing is said.
+        let reply = match request.user() {
+            user if user.contains("worth 3") => json!({"items": [{"id": 1, "claim": "A tent.", "quotes": ["worth 3", "no such words"]}]}),
+            user if user.contains("worth 2") => json!({"items": [{"id": 1, "claim": "A tent.", "quotes": ["worth 9"]}]}),
+            _ => json!({"items": []}),
+        };
+        Reply::content(reply.to_string())
+    })
+    .await;
+    let suite = format!("top_n = 3\n{SUITE}explain = \"on\"\n");
+    let dir = shop(&CONFIG.replace("{base_url}", &server.base_url()), &suite);
+    let (status, out, err) = run(dir.path(), &["eval", "run", "suite.toml", "--json"]).await;
+    assert_eq!(status, 0, "{err}");
+    let summary: Value = serde_json::from_str(&out).unwrap();
+    let variants = summary["variants"].as_array().unwrap();
+    assert!(variants[0].get("explanations").is_none());
+    let found = &variants[1]["explanations"];
+    assert_eq!(
+        (&found["llm"], &found["classical"], &found["unverified"]),
+        (&json!(8), &json!(16), &json!(8))
+    );
+    assert_eq!(found["quotes"], json!({"located": 8, "dropped": 16}));
+    assert_eq!(found["quote_precision_before"], 8.0 / 24.0);
+    assert_eq!(found["quote_precision_after"], 1.0);
+    assert_eq!(found["classical_rate"], 16.0 / 24.0);
+}
+
+#[tokio::test]
+async fn what_can_not_be_run_is_named() {
+    let dir = shop(&CONFIG.replace("{base_url}", "http://127.0.0.1:1/v1"), SUITE);
+    let suite = |more: &str| std::fs::write(dir.path().join("suite.toml"), more).unwrap();
+    for (text, problem) in [
+        (format!("{SUITE}windw = 3\n"), "variant llm: unknown field `windw`"),
+        (format!("{SUITE}prompt = \"nothing@v1\"\n"), "there is no prompt \"nothing@v1\""),
+        (
+            SUITE.replace("pipeline = \"default\"\nstrategy", "pipeline = \"other\"\nstrategy"),
+            "there is no pipeline \"other\"; there are: default",
+        ),
+        (SUITE.replace("\"shop\"", "\"nowhere\""), "nowhere/queries.jsonl: "),
+        (SUITE.replace("ndcg@3", "best"), "there is no metric \"best\""),
+        (format!("split = \"dev\"\n{SUITE}"), "qrels/dev.tsv: "),
+    ] {
+        suite(&text);
+        let (status, out, err) = run(dir.path(), &["eval", "run", "suite.toml"]).await;
+        assert_eq!((status, out.as_str()), (2, ""), "{err}");
+        assert!(err.contains(problem), "{problem}: {err}");
+    }
+    let (status, _, err) = run(dir.path(), &["eval", "run", "suite.toml", "--variant", "x"]).await;
+    assert_eq!(status, 2, "{err}");
+}
