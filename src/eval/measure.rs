@@ -6,7 +6,7 @@ use super::metric::{Kind, Metric};
 
 /// A query's judgments, counted once for all of its metrics.
 pub(super) struct Grades<'a> {
-    grades: &'a HashMap<&'a str, i32>,
+    by_document: &'a HashMap<&'a str, i32>,
     /// Lowest grade that counts as relevant.
     level: i32,
     relevant: usize,
@@ -22,7 +22,7 @@ impl<'a> Grades<'a> {
         let relevant = grades.values().filter(|&&grade| grade >= level).count();
         let judged_not_relevant =
             grades.values().filter(|&&grade| (0..level).contains(&grade)).count();
-        Self { grades, level, relevant, judged_not_relevant, ideal }
+        Self { by_document: grades, level, relevant, judged_not_relevant, ideal }
     }
 
     /// Whether there is anything to find.
@@ -48,14 +48,14 @@ impl<'a> Grades<'a> {
             Kind::Bpref => self.bpref(documents),
             Kind::Success => f64::from(u8::from(self.found(first) > 0)),
             Kind::Judged => {
-                let judged = first.iter().filter(|it| self.grades.contains_key(**it)).count();
+                let judged = first.iter().filter(|it| self.by_document.contains_key(**it)).count();
                 share(judged, cut_of(metric))
             }
         }
     }
 
     fn grade(&self, document: &str) -> Option<i32> {
-        self.grades.get(document).copied()
+        self.by_document.get(document).copied()
     }
 
     fn is_relevant(&self, document: &str) -> bool {

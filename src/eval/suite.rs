@@ -122,18 +122,18 @@ impl Suite {
             }
         }
         let known = names.iter().copied().collect::<Vec<_>>().join(", ");
-        let mut named = |key: &str, name: &str| {
+        let mut check = |key: &str, name: &str| {
             if !names.contains(name) {
                 problems.push(format!("{key}: there is no variant {name:?}; there are: {known}"));
             }
         };
         if let Some(baseline) = &self.baseline {
-            named("baseline", baseline);
+            check("baseline", baseline);
         }
         for gate in &self.gates {
-            named("gates.variant", &gate.variant);
+            check("gates.variant", &gate.variant);
             if let Some(baseline) = &gate.baseline {
-                named("gates.baseline", baseline);
+                check("gates.baseline", baseline);
             }
         }
         if self.metrics.is_empty() {

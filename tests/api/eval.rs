@@ -239,3 +239,19 @@ async fn what_can_not_be_run_is_named() {
     let (status, _, err) = run(dir.path(), &["eval", "run", "suite.toml", "--variant", "x"]).await;
     assert_eq!(status, 2, "{err}");
 }
+
+#[tokio::test]
+async fn the_quick_start_suite_runs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dir = folder(None);
+    let suite = root.join("evals/quickstart.toml");
+    let config = root.join("config/demo.toml");
+    let arguments = ["--config", config.to_str().unwrap(), "eval", "run", suite.to_str().unwrap()];
+    let (status, out, err) = run(dir.path(), &[&arguments[..], &["--json"]].concat()).await;
+    assert_eq!(status, 0, "{err}");
+    let summary: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&summary["queries"], &summary["baseline"]), (&json!(40), &json!("hybrid")));
+    let mean = |variant| metric(&summary, variant, "ndcg@10")["mean"].as_f64().unwrap();
+    let (hybrid, bm25, dense) = (mean("hybrid"), mean("bm25"), mean("dense"));
+    assert!(hybrid > bm25 && bm25 > dense && dense > 0.5, "{hybrid} {bm25} {dense}");
+}

@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// The suite
     #[arg(value_name = "SUITE.toml")]
     suite: PathBuf,
-    /// Write summary.json, report.md, per_query.jsonl and a run file for each
+    /// Write the summary, the report, a line for each query and a run file for each
     /// variant into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
