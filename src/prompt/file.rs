@@ -69,7 +69,7 @@ impl Prompt {
             (Ok(template), Ok(front)) => Ok(Self {
                 id,
                 status: PromptStatus::Draft,
-                sha256: hex(&Sha256::digest(bytes)),
+                sha256: sha256(bytes),
                 source: text.to_owned(),
                 front,
                 template,
@@ -221,6 +221,11 @@ pub struct RenderError {
 
 fn at_line(line: Option<usize>) -> String {
     line.map(|line| format!(" at line {line} of its file")).unwrap_or_default()
+}
+
+/// SHA-256 in lower-case hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 fn hex(bytes: &[u8]) -> String {

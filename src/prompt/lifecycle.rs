@@ -13,7 +13,7 @@ use super::lock::{self, LOCK_FILE, Lock, lock_line, retired_line, with_released,
 use super::lock_file::Replacement;
 use super::problem::PromptProblem;
 use super::reference::{PromptRef, VersionRef};
-use super::registry::{Registry, UnknownPrompt, by_lock};
+use super::registry::{Registry, UnknownPrompt, unchanged};
 
 /// How a version stands after a change of the lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn release(dir: &Path, id: &PromptId) -> Result<Change, NotChanged> {
     let prompt = desk.prompt(id)?;
     if let Some(released) = desk.lock.released.get(id) {
         let retired = released.retired;
-        let prompt = by_lock(prompt, &desk.lock).map_err(|problem| desk.changed(id, problem))?;
+        unchanged(id, prompt.sha256(), &desk.lock).map_err(|problem| desk.changed(id, problem))?;
         return Ok(desk.as_it_was(id, lock_line(id, prompt.sha256()), retired));
     }
     let errors = lint(std::iter::once(&prompt)).errors;

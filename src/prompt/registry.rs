@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::file::{Prompt, PromptInfo, PromptStatus};
+use super::file::{Prompt, PromptInfo, PromptStatus, sha256};
 use super::folder::{self, Files};
 use super::lint::{Findings, lint};
 use super::lock::{self, LOCK_FILE, Lock, lock_line};
@@ -99,9 +99,11 @@ impl Registry {
         problems.extend(gone(&lock, &files));
         let mut registry = Self::default();
         for (id, bytes) in files.prompts {
-            let read = Prompt::read(id, &bytes)
-                .and_then(|prompt| by_lock(prompt, &lock).map_err(|problem| vec![problem]));
-            match read {
+            // First: whatever else is wrong with a changed file, it is to be restored.
+            let read = unchanged(&id, &sha256(&bytes), &lock)
+                .map_err(|problem| vec![problem])
+                .and_then(|()| Prompt::read(id, &bytes));
+            match read.map(|prompt| by_lock(prompt, &lock)) {
                 Ok(prompt) => {
                     let PromptId { name, version } = prompt.id().clone();
                     registry.prompts.entry(name).or_default().insert(version, Arc::new(prompt));
@@ -182,29 +184,35 @@ fn listed<'a>(prompts: impl Iterator<Item = &'a Arc<Prompt>>) -> String {
     names.join(", ")
 }
 
-/// Gives a prompt the status that the lock says, if its bytes are those that
-/// were released.
-pub(super) fn by_lock(prompt: Prompt, lock: &Lock) -> Result<Prompt, PromptProblem> {
-    let Some(released) = lock.released.get(prompt.id()) else { return Ok(prompt) };
-    if released.sha256 != prompt.sha256() {
-        return Err(PromptProblem::new(
-            prompt.id().file(),
-            None,
-            format!(
-                "this version is released and its content has changed (the lock's line {} has \
-                 {}…, the file {}…)",
-                released.line,
-                &released.sha256[..12],
-                &prompt.sha256()[..12]
-            ),
-            format!(
-                "restore the file and put the change into a new version; if nobody changed it, \
-                 look at its line endings, which {LOCK_FILE} covers too"
-            ),
-        ));
+/// Gives a prompt the status that the lock says.
+fn by_lock(prompt: Prompt, lock: &Lock) -> Prompt {
+    match lock.released.get(prompt.id()) {
+        None => prompt,
+        Some(released) if released.retired => prompt.with_status(PromptStatus::Retired),
+        Some(_) => prompt.with_status(PromptStatus::Released),
     }
-    let status = if released.retired { PromptStatus::Retired } else { PromptStatus::Released };
-    Ok(prompt.with_status(status))
+}
+
+/// Makes sure that a file with this hash is what was released, if it was.
+pub(super) fn unchanged(id: &PromptId, sha256: &str, lock: &Lock) -> Result<(), PromptProblem> {
+    let Some(released) = lock.released.get(id) else { return Ok(()) };
+    if released.sha256 == sha256 {
+        return Ok(());
+    }
+    let [was, is] = [&released.sha256[..12], &sha256[..12]];
+    Err(PromptProblem::new(
+        id.file(),
+        None,
+        format!(
+            "this version is released and its content has changed (the lock's line {} has {was}…, \
+             the file {is}…)",
+            released.line
+        ),
+        format!(
+            "restore the file and put the change into a new version; if nobody changed it, look at \
+             its line endings, which {LOCK_FILE} covers too"
+        ),
+    ))
 }
 
 /// Released versions without a file.

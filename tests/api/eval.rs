@@ -155,6 +155,41 @@ async fn what_is_measured_is_what_is_served() {
 }
 
 #[tokio::test]
+async fn two_variants_of_any_runs_are_compared() {
+    let server = FakeLlm::competent(worth).await;
+    let dir = shop(&CONFIG.replace("{base_url}", &server.base_url()), SUITE);
+    for (out, more) in [("all", &[][..]), ("few", &["--limit", "6", "--variant", "classical"])] {
+        let (status, _, err) =
+            run(dir.path(), &[&["eval", "run", "suite.toml", "--out", out], more].concat()).await;
+        assert_eq!(status, 0, "{err}");
+    }
+    let compare = ["eval", "compare", "all:classical", "all:llm", "--metric", "ndcg@3"];
+    let (status, out, err) = run(dir.path(), &compare).await;
+    assert_eq!(status, 0, "{err}");
+    assert!(out.contains("llm 1.0000, ") && out.contains("8 wins, 0 ties, 0 losses"), "{out}");
+    assert!(out.contains("llm against classical: 0."), "{out}");
+    // The only variant needs no name; what only one has is left out, and told.
+    let compare = ["eval", "compare", "few", "all:llm", "--metric", "mrr@10", "--json"];
+    let (status, out, err) = run(dir.path(), &compare).await;
+    assert_eq!(status, 0, "{err}");
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["n"], 6);
+    assert!(err.contains("2 queries are in only one of the two"), "{err}");
+    for (baseline, problem) in [
+        ("all", "name one of its variants as DIR:VARIANT: classical, llm"),
+        ("all:best", "there is no variant \"best\"; there are: classical, llm"),
+        ("nowhere", "nowhere/per_query.jsonl: "),
+    ] {
+        let compare = ["eval", "compare", baseline, "all:llm", "--metric", "mrr@10"];
+        let (status, out, err) = run(dir.path(), &compare).await;
+        assert_eq!((status, out.as_str()), (2, ""), "{err}");
+        assert!(err.contains(problem), "{err}");
+    }
+    let (status, _, err) = run(dir.path(), &["eval", "compare", "few", "few"]).await;
+    assert_eq!(status, 2);
+    assert!(err.contains("per_query.jsonl:1: ndcg@10 was not measured; there are: mrr@10, ndcg@3"), "{err}");
+}
+
+#[tokio::test]
 async fn gates_decide_the_exit_status_and_say_why() {
     let server = FakeLlm::competent(worth).await;
     let gates = "[[gates]]\nvariant = \"llm\"\nmetric = \"ndcg@3\"\nmin_delta = 0.0\n\

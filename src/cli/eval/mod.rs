@@ -1,5 +1,6 @@
 //! `rankgate eval`: rankings against labelled sets. One file for each command.
 
+mod compare;
 mod run;
 mod score;
 
@@ -16,6 +17,8 @@ pub(super) struct Args {
 enum Command {
     /// Run a suite: variants of pipelines over a labelled set, compared
     Run(run::Args),
+    /// Compare two variants of one run or of two
+    Compare(compare::Args),
     /// Measure a run file against judgments
     Score(score::Args),
 }
@@ -23,6 +26,7 @@ enum Command {
 pub(super) fn run(source: &ConfigSource, args: &Args) -> Outcome {
     match &args.command {
         Command::Run(args) => run::run(source, args),
+        Command::Compare(args) => compare::run(args),
         Command::Score(args) => score::run(args),
     }
 }

@@ -1,5 +1,6 @@
 //! `rankgate eval run`: a suite, from its data to its verdict.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,14 @@ pub(super) struct Args {
     /// Print the summary as one JSON document
     #[arg(long)]
     json: bool,
+}
+
+/// A line of `per_query.jsonl`.
+#[derive(serde::Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    row: &'a Row,
+    metrics: BTreeMap<String, f64>,
 }
 
 /// A variant that was run.
@@ -105,7 +114,7 @@ fn prepared(
 ) -> Result<Loaded, Failure> {
     let corpus = corpus_hash(&dataset.corpus())?;
     let config = &mut loaded.config;
-    let mut pipelines = std::collections::BTreeMap::new();
+    let mut pipelines = BTreeMap::new();
     for variant in variants {
         let Some(base) = config.pipelines.get(&variant.pipeline) else {
             let known = config.pipelines.keys().cloned().collect::<Vec<_>>().join(", ");
@@ -267,13 +276,16 @@ fn write(folder: &Path, ran: &[Ran<'_>], summary: &Summary, page: &str) -> Resul
     put("summary.json", &(serde_json::to_string_pretty(summary)? + "\n"))?;
     put("report.md", page)?;
     let mut lines = String::new();
-    for Ran { name, rows, .. } in ran {
+    for Ran { name, rows, scores } in ran {
         let orders = rows.iter().map(|row| {
             (row.query.as_str(), row.order.iter().map(String::as_str).collect::<Vec<_>>())
         });
         put(&format!("{name}.trec"), &Run::of_orders(orders.collect()).to_trec(name))?;
+        let names: Vec<String> = scores.metrics.iter().map(ToString::to_string).collect();
         for row in rows {
-            lines += &serde_json::to_string(row)?;
+            let values = scores.by_query.get(&row.query).into_iter().flatten().copied();
+            let metrics = names.iter().cloned().zip(values).collect();
+            lines += &serde_json::to_string(&Line { row, metrics })?;
             lines.push('\n');
         }
     }
