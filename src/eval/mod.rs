@@ -3,7 +3,8 @@
 //!
 //! Reading files ([`Judgments`], [`Run`]), metrics by name ([`Metric`]) and
 //! scores by query ([`Scores`]) know of nothing else, so that whatever makes
-//! rankings can be measured with them.
+//! rankings can be measured with them. [`stats`] tells whether two of them
+//! differ.
 
 mod file;
 mod judgments;
@@ -11,6 +12,7 @@ mod measure;
 mod metric;
 mod run;
 mod score;
+pub mod stats;
 
 pub use file::InvalidFile;
 pub use judgments::Judgments;
