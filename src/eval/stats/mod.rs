@@ -8,6 +8,8 @@
 //!   most sets (Smucker, Allan & Carterette, CIKM 2007).
 //! * The interval ([`bootstrap_interval`]) says how large the difference may
 //!   be.
+//! * [`minimum_detectable`] and [`queries_needed`] keep "no difference shown"
+//!   from being read as "no difference".
 //!
 //! What is drawn is drawn from a seed, so the same values give the same result
 //! on every machine.
@@ -15,11 +17,15 @@
 mod bootstrap;
 mod differences;
 mod distribution;
+mod holm;
+mod power;
 mod randomisation;
 mod t_test;
 
 pub use bootstrap::{Interval, bootstrap_interval};
 pub use differences::{Differences, NotComparable, TIE};
+pub use holm::holm;
+pub use power::{POWER, least_queries, minimum_detectable, queries_needed};
 pub use randomisation::{Method, Randomisation, randomisation_test};
 pub use t_test::{TTest, t_test};
 
