@@ -1,10 +1,10 @@
 //! Several tests at once.
 
-/// Holm's step-down adjustment (Holm 1979): with the k p values in ascending
-/// order, the i-th becomes the largest of (k − j + 1) · `p_j` for j ≤ i, at most
-/// 1. Calling those at most α a difference is wrong about any of the k with
-/// probability α at most, whatever ties the tests together. The order of the
-/// input is kept.
+/// Holm's step-down adjustment (Holm 1979). Of k p values in ascending order the
+/// i-th becomes the largest of (k − j + 1) · `p_j` for all j up to i, and never
+/// more than 1. Whoever calls those up to α a difference is wrong about any of
+/// the k with probability α at most, however the tests depend on each other.
+/// The order of the input is kept.
 #[must_use]
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();

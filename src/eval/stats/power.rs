@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use super::ALPHA;
-use super::distribution::t_quantile;
+use super::distribution::t_beyond;
 
 /// How often a difference as large as [`minimum_detectable`] says is shown: 4
 /// times in 5, the custom since Cohen 1988.
@@ -40,7 +40,7 @@ pub fn minimum_detectable(sd: f64, queries: usize, tests: NonZeroUsize) -> Optio
     known.then(|| {
         let (n, df) = (queries as f64, (queries - 1) as f64);
         let alpha = ALPHA / tests.get() as f64;
-        (t_quantile(1.0 - alpha / 2.0, df) + t_quantile(POWER, df)) * sd / n.sqrt()
+        (t_beyond(alpha, df) + t_beyond(2.0 * (1.0 - POWER), df)) * sd / n.sqrt()
     })
 }
 

@@ -59,7 +59,7 @@ impl fmt::Display for Verdict {
                 write!(f, "no difference shown with {n} queries")
             }
             Self::NoDifferenceShown { detectable: Some(detectable), n } => {
-                let decimals = decimals(*detectable, 2);
+                let decimals = decimals(*detectable);
                 write!(
                     f,
                     "no difference shown; with {n} queries only differences of \
@@ -79,7 +79,7 @@ impl fmt::Display for Verdict {
 impl Shown {
     fn write(&self, f: &mut fmt::Formatter<'_>, how: &str) -> fmt::Result {
         // As many for the interval, so that it can be compared.
-        let decimals = decimals(self.by, 2).max(3);
+        let decimals = decimals(self.by).max(3);
         write!(f, "{:.decimals$} {how} (", self.by)?;
         if let Some(Interval { lower, upper }) = self.ci95 {
             write!(f, "95 % interval {lower:.decimals$} to {upper:.decimals$}, ")?;
@@ -92,13 +92,16 @@ impl Shown {
     }
 }
 
-/// Decimals that show so many digits of a value from the first that isn't 0;
-/// none of those left out may be before the point.
-fn decimals(value: f64, digits: i32) -> usize {
-    let first = value.abs().log10().floor();
-    let decimals = f64::from(digits - 1) - first;
-    // Zero has no first digit; nothing is shown beyond what a float holds.
-    if decimals.is_finite() { decimals.clamp(0.0, 17.0) as usize } else { 0 }
+/// Decimals that show a value's first two digits, not counting leading zeros.
+fn decimals(value: f64) -> usize {
+    let mut decimals = 0;
+    let mut shown = value.abs();
+    // Beyond what a float holds there is nothing to show.
+    while shown < 10.0 && decimals < 17 {
+        shown *= 10.0;
+        decimals += 1;
+    }
+    decimals
 }
 
 #[cfg(test)]
@@ -111,27 +114,27 @@ mod tests {
         Shown { by, ci95: Some(Interval { lower, upper }), p, tests }
     }
 
-    #[test_case(Verdict::Better(shown(0.021, 0.004, 0.038, 0.012, 1)),
+    #[test_case(&Verdict::Better(shown(0.021, 0.004, 0.038, 0.012, 1)),
         "0.021 better (95 % interval 0.004 to 0.038, p = .012)" ; "better")]
-    #[test_case(Verdict::Worse(shown(0.1, -0.1561, -0.0449, 0.000_02, 3)),
+    #[test_case(&Verdict::Worse(shown(0.1, -0.1561, -0.0449, 0.000_02, 3)),
         "0.100 worse (95 % interval -0.156 to -0.045, adjusted p < .001)" ; "worse")]
-    #[test_case(Verdict::Better(shown(0.000_123, 0.000_05, 0.0002, 0.049, 1)),
+    #[test_case(&Verdict::Better(shown(0.000_123, 0.000_05, 0.0002, 0.049, 1)),
         "0.00012 better (95 % interval 0.00005 to 0.00020, p = .049)" ; "small numbers")]
-    #[test_case(Verdict::NoDifferenceShown { n: 40, detectable: Some(0.0504) },
+    #[test_case(&Verdict::NoDifferenceShown { n: 40, detectable: Some(0.0504) },
         "no difference shown; with 40 queries only differences of 0.050 or more would be seen 4 \
          times in 5" ; "may be chance")]
-    #[test_case(Verdict::NoDifferenceShown { n: 30, detectable: Some(12.3) },
+    #[test_case(&Verdict::NoDifferenceShown { n: 30, detectable: Some(12.3) },
         "no difference shown; with 30 queries only differences of 12 or more would be seen 4 \
          times in 5" ; "large numbers")]
-    #[test_case(Verdict::NoDifferenceShown { n: 25, detectable: None },
+    #[test_case(&Verdict::NoDifferenceShown { n: 25, detectable: None },
         "no difference shown with 25 queries" ; "without spread")]
-    #[test_case(Verdict::Same { n: 40 }, "the same for each of the 40 queries" ; "same")]
-    #[test_case(Verdict::Same { n: 1 }, "the same for the only query" ; "one alike")]
-    #[test_case(Verdict::TooSmall { n: 4, needed: 6 },
+    #[test_case(&Verdict::Same { n: 40 }, "the same for each of the 40 queries" ; "same")]
+    #[test_case(&Verdict::Same { n: 1 }, "the same for the only query" ; "one alike")]
+    #[test_case(&Verdict::TooSmall { n: 4, needed: 6 },
         "4 queries are too few to show a difference: compare at least 6" ; "few")]
-    #[test_case(Verdict::TooSmall { n: 1, needed: 6 },
+    #[test_case(&Verdict::TooSmall { n: 1, needed: 6 },
         "1 query is too few to show a difference: compare at least 6" ; "one")]
-    fn sentences(verdict: Verdict, sentence: &str) {
+    fn sentences(verdict: &Verdict, sentence: &str) {
         assert_eq!(verdict.to_string(), sentence);
     }
 }
