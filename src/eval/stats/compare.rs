@@ -73,7 +73,7 @@ pub struct Comparison {
     /// adjusted.
     pub ci95: Option<Interval>,
     /// The smallest mean difference that so many queries show 4 times in 5;
-    /// none where no difference can be shown or all queries differ alike.
+    /// none where they are too few to tell or all differ alike.
     pub minimum_detectable: Option<f64>,
     /// What it comes to.
     pub verdict: Verdict,

@@ -132,18 +132,17 @@ impl Differences {
 }
 
 #[cfg(test)]
-impl Differences {
-    /// These differences, to a baseline of zeros.
-    pub(super) fn of(differences: &[f64]) -> Self {
-        Self::new(&vec![0.0; differences.len()], differences).unwrap()
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use test_case::test_case;
 
     use super::*;
+
+    impl Differences {
+        /// These differences, to a baseline of zeros.
+        pub(in crate::eval::stats) fn of(differences: &[f64]) -> Self {
+            Self::new(&vec![0.0; differences.len()], differences).unwrap()
+        }
+    }
 
     #[test]
     fn summaries() {

@@ -27,16 +27,24 @@ pub fn least_queries(tests: NonZeroUsize) -> usize {
     queries
 }
 
+/// How many more than [`least_queries`] there have to be before the
+/// randomisation test shows as much as the t test, whose power is known: with 6,
+/// 7 and 8 queries it shows in 61, 76 and 77 % of simulated cases what the t
+/// test shows in 80 %, and from 10 on there is no telling them apart.
+const BEYOND_LEAST: usize = 2;
+
 /// The smallest mean difference that `queries` queries show 4 times in 5, where
 /// `sd` is the standard deviation of the differences:
 /// (t(1 − α′/2) + t(power)) · sd / √n with quantiles of Student's t with n − 1
 /// degrees of freedom and α′ = α / `tests`, the strictest level of Holm's
-/// adjustment. An approximation (Cohen 1988) that is within 1 % of the exact
-/// value by the noncentral t distribution from 6 queries on. None for fewer
-/// queries than [`least_queries`] and where `sd` is not above 0.
+/// adjustment. An approximation (Cohen 1988); for one test it is within 1 % of
+/// the t test's exact value by the noncentral t distribution. None for fewer
+/// than two queries more than [`least_queries`], 8 for one test, and where `sd`
+/// is not above 0.
 #[must_use]
 pub fn minimum_detectable(sd: f64, queries: usize, tests: NonZeroUsize) -> Option<f64> {
-    let known = sd > 0.0 && sd.is_finite() && queries >= least_queries(tests);
+    let enough = queries >= least_queries(tests) + BEYOND_LEAST;
+    let known = enough && sd > 0.0 && sd.is_finite();
     known.then(|| {
         let (n, df) = (queries as f64, (queries - 1) as f64);
         let alpha = ALPHA / tests.get() as f64;
@@ -52,7 +60,7 @@ pub fn queries_needed(sd: f64, difference: f64, tests: NonZeroUsize) -> Option<u
     let enough = |queries| {
         minimum_detectable(sd, queries, tests).is_some_and(|least| least <= difference.abs())
     };
-    let (mut too_few, mut plenty) = (0, least_queries(tests));
+    let (mut too_few, mut plenty) = (0, least_queries(tests) + BEYOND_LEAST);
     while !enough(plenty) {
         if plenty as f64 >= MOST {
             return None;
@@ -88,7 +96,7 @@ mod tests {
     }
 
     // Exact values by statsmodels (`TTestPower`).
-    #[test_case(6, 1.434_545)]
+    #[test_case(8, 1.156_035)]
     #[test_case(10, 0.996_002)]
     #[test_case(40, 0.454_257)]
     #[test_case(300, 0.162_271)]
@@ -98,8 +106,8 @@ mod tests {
         assert!((found / exact - 1.0).abs() < 0.01, "{found}");
     }
 
-    // Exact: 5, 10, 34, 199, 787, 3142. Fewer than 6 never show anything.
-    #[test_case(2.0, 6)]
+    // By statsmodels: 5, 10, 34, 199, 787, 3142.
+    #[test_case(2.0, 8 ; "as few as there may be")]
     #[test_case(1.0, 10)]
     #[test_case(0.5, 34)]
     #[test_case(-0.5, 34 ; "worse")]
@@ -112,7 +120,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_known() {
-        assert_eq!(minimum_detectable(1.0, 5, ONE), None);
+        assert_eq!(minimum_detectable(1.0, 7, ONE), None);
+        assert!(minimum_detectable(1.0, 8, ONE).is_some());
+        assert_eq!(minimum_detectable(f64::NAN, 50, ONE), None);
         assert_eq!(minimum_detectable(0.0, 50, ONE), None);
         assert_eq!(queries_needed(1.0, 0.0, ONE), None);
         assert_eq!(queries_needed(0.0, 0.1, ONE), None);

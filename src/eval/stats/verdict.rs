@@ -20,7 +20,7 @@ pub enum Verdict {
         /// Queries compared.
         n: usize,
         /// The smallest difference that so many queries show 4 times in 5; none
-        /// where all queries differ alike.
+        /// where they are too few to tell or all differ alike.
         detectable: Option<f64>,
     },
     /// Every query has the same value in both.
@@ -56,7 +56,7 @@ impl fmt::Display for Verdict {
             Self::Better(shown) => shown.write(f, "better"),
             Self::Worse(shown) => shown.write(f, "worse"),
             Self::NoDifferenceShown { detectable: None, n } => {
-                write!(f, "no difference shown with {n} queries")
+                write!(f, "no difference shown, which says little with {n} queries")
             }
             Self::NoDifferenceShown { detectable: Some(detectable), n } => {
                 let decimals = decimals(*detectable);
@@ -126,8 +126,8 @@ mod tests {
     #[test_case(&Verdict::NoDifferenceShown { n: 30, detectable: Some(12.3) },
         "no difference shown; with 30 queries only differences of 12 or more would be seen 4 \
          times in 5" ; "large numbers")]
-    #[test_case(&Verdict::NoDifferenceShown { n: 25, detectable: None },
-        "no difference shown with 25 queries" ; "without spread")]
+    #[test_case(&Verdict::NoDifferenceShown { n: 7, detectable: None },
+        "no difference shown, which says little with 7 queries" ; "hardly enough")]
     #[test_case(&Verdict::Same { n: 40 }, "the same for each of the 40 queries" ; "same")]
     #[test_case(&Verdict::Same { n: 1 }, "the same for the only query" ; "one alike")]
     #[test_case(&Verdict::TooSmall { n: 4, needed: 6 },

@@ -50,6 +50,8 @@ fn fields_have_the_names_of_the_field() {
 
 #[test_case(&[0.0; 4], "the same for each of the 4 queries" ; "same")]
 #[test_case(&[0.5; 5], "5 queries are too few to show a difference: compare at least 6" ; "few")]
+#[test_case(&[0.1, -0.1, 0.1, -0.1, 0.1, -0.1],
+    "no difference shown, which says little with 6 queries" ; "hardly enough")]
 #[test_case(&[0.5; 6], "0.500 better (95 % interval 0.500 to 0.500, p = .031)" ; "all alike")]
 #[test_case(&[-0.5; 6], "0.500 worse (95 % interval -0.500 to -0.500, p = .031)" ; "worse")]
 #[test_case(&[0.1, -0.1, 0.1, -0.1, 0.1, -0.1, 0.1, -0.1, 0.1, -0.1, 0.0, 0.0],
@@ -111,6 +113,21 @@ fn chance_alone_is_called_a_difference_about_as_often_as_alpha_says() {
         let share = f64::from(found) / f64::from(trials);
         assert!((0.02..=0.08).contains(&share), "{share}");
     }
+}
+
+#[test]
+fn what_is_called_detectable_is_shown_four_times_in_five() {
+    let mut rng = Pcg64Mcg::seed_from_u64(5);
+    let effect = minimum_detectable(1.0, 10, NonZeroUsize::MIN).unwrap();
+    let trials = 600;
+    let shown = (0..trials).filter(|_| {
+        let drawn = StandardNormal.sample_iter(&mut rng).map(|z: f64| z + effect);
+        let differences = Differences::of(&drawn.take(10).collect::<Vec<_>>());
+        randomisation_test(&differences, NonZeroU32::MIN, 0).p <= ALPHA
+    });
+    let share = shown.count() as f64 / f64::from(trials);
+    // Three standard errors are .049.
+    assert!((0.75..=0.85).contains(&share), "{share}");
 }
 
 fn near(a: f64, b: f64) -> bool {
