@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::natively;
 use crate::domain::{DocId, Explanation, Query, Usage};
 use crate::http::arrival::Arrival;
-use crate::http::dialects::Dialect;
 use crate::http::error::ApiError;
 use crate::http::state::HttpState;
 use crate::http::{body, deadline};
@@ -42,10 +42,7 @@ pub(in crate::http) async fn explain(
     request: Request,
 ) -> Response {
     let id = Arc::clone(&arrival.id);
-    match answer(&state, arrival, request).await {
-        Ok(response) => response,
-        Err(error) => Dialect::Native.error(&error, &id),
-    }
+    natively(answer(&state, arrival, request).await, &id)
 }
 
 async fn answer(

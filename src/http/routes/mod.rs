@@ -8,6 +8,11 @@ mod nothing;
 mod probes;
 mod search;
 
+use axum::response::Response;
+
+use super::dialects::Dialect;
+use super::error::ApiError;
+
 pub(super) use collections::collection;
 pub(super) use documents::{delete_document, document_ids, store_documents};
 pub(super) use explain::explain;
@@ -16,3 +21,8 @@ pub(super) use nothing::{method_not_allowed, not_found};
 pub(super) use probes::{healthz, metrics, readyz};
 pub use search::SearchAnswer;
 pub(super) use search::search;
+
+/// The answer of a native route, errors in their own form.
+fn natively(answer: Result<Response, ApiError>, request_id: &str) -> Response {
+    answer.unwrap_or_else(|error| Dialect::Native.error(&error, request_id))
+}

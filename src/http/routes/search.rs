@@ -7,9 +7,9 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::natively;
 use crate::domain::{DocId, Document, Explanation, FirstStageScores, Query, StrategyName, Usage};
 use crate::http::arrival::Arrival;
-use crate::http::dialects::Dialect;
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::state::HttpState;
 use crate::http::{body, deadline, ranked};
@@ -51,10 +51,7 @@ pub(in crate::http) async fn search(
     request: Request,
 ) -> Response {
     let id = Arc::clone(&arrival.id);
-    match answer(&state, arrival, request).await {
-        Ok(response) => response,
-        Err(error) => Dialect::Native.error(&error, &id),
-    }
+    natively(answer(&state, arrival, request).await, &id)
 }
 
 async fn answer(
