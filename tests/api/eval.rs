@@ -47,34 +47,32 @@ name = "llm"
 pipeline = "default"
 "#;
 
+const COLORS: [&str; 8] = ["red", "blue", "green", "black", "white", "pink", "grey", "brown"];
+
 /// Tents that name their own worth; for each of eight queries the one of the
 /// highest worth is relevant, and BM25 finds it last.
 fn shop(config: &str, suite: &str) -> TempDir {
     let dir = folder(Some(config));
     let data = dir.path().join("shop");
     std::fs::create_dir_all(data.join("qrels")).unwrap();
-    let mut corpus = String::new();
-    let mut queries = String::new();
-    let mut qrels = String::from("query-id\tcorpus-id\tscore\n");
-    for (at, color) in
-        ["red", "blue", "green", "black", "white", "pink", "grey", "brown"].iter().enumerate()
-    {
-        queries +=
-            &format!("{}\n", json!({"_id": format!("q{at}"), "text": format!("{color} tent")}));
-        qrels += &format!("q{at}\t{color}-3\t2\nq{at}\t{color}-2\t1\n");
+    let (mut corpus, mut queries) = (Vec::new(), Vec::new());
+    let mut qrels = vec!["query-id\tcorpus-id\tscore".to_owned()];
+    for (at, color) in COLORS.iter().enumerate() {
+        queries.push(json!({"_id": format!("q{at}"), "text": format!("{color} tent")}));
+        qrels.push(format!("q{at}\t{color}-3\t2"));
+        qrels.push(format!("q{at}\t{color}-2\t1"));
         for worth in 1..=3 {
             let repeated = format!("{color} tent ").repeat(4 - worth);
             let text = format!("{repeated}worth {worth}");
-            corpus += &format!(
-                "{}\n",
-                json!({"_id": format!("{color}-{worth}"), "title": "", "text": text})
-            );
+            corpus.push(json!({"_id": format!("{color}-{worth}"), "title": "", "text": text}));
         }
     }
-    queries += &format!("{}\n", json!({"_id": "q-unjudged", "text": "a stove"}));
-    std::fs::write(data.join("corpus.jsonl"), corpus).unwrap();
-    std::fs::write(data.join("queries.jsonl"), queries).unwrap();
-    std::fs::write(data.join("qrels/test.tsv"), qrels).unwrap();
+    queries.push(json!({"_id": "q-unjudged", "text": "a stove"}));
+    let lines =
+        |values: &[Value]| values.iter().map(|value| value.to_string() + "\n").collect::<String>();
+    std::fs::write(data.join("corpus.jsonl"), lines(&corpus)).unwrap();
+    std::fs::write(data.join("queries.jsonl"), lines(&queries)).unwrap();
+    std::fs::write(data.join("qrels/test.tsv"), qrels.join("\n")).unwrap();
     std::fs::write(dir.path().join("suite.toml"), suite).unwrap();
     dir
 }
@@ -143,14 +141,14 @@ async fn what_is_measured_is_what_is_served() {
         run(dir.path(), &["index", "--collection", "shop", "--data", "shop"]).await;
     assert_eq!(status, 0, "{err}");
     let (_, out, _) = run(dir.path(), &["search", "green tent", "--json"]).await;
-    let served: Value = serde_json::from_str(&out).unwrap();
-    let results = served["results"].as_array().unwrap().iter().map(|it| it["id"].clone());
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    let results = answer["results"].as_array().unwrap().iter().map(|it| it["id"].clone());
     let rows = std::fs::read_to_string(dir.path().join("out/per_query.jsonl")).unwrap();
     let row = rows.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let row = row.into_iter().find(|it| it["variant"] == "llm" && it["query"] == "q2").unwrap();
     let order = row["order"].as_array().unwrap();
     assert_eq!(results.collect::<Vec<_>>(), order[..order.len().min(10)]);
-    assert_eq!((&row["status"], &served["ranking"]["status"]), (&json!("llm"), &json!("llm")));
+    assert_eq!((&row["status"], &answer["ranking"]["status"]), (&json!("llm"), &json!("llm")));
     assert_eq!(order[0], "green-3");
 }
 
@@ -186,7 +184,10 @@ async fn two_variants_of_any_runs_are_compared() {
     }
     let (status, _, err) = run(dir.path(), &["eval", "compare", "few", "few"]).await;
     assert_eq!(status, 2);
-    assert!(err.contains("per_query.jsonl:1: ndcg@10 was not measured; there are: mrr@10, ndcg@3"), "{err}");
+    assert!(
+        err.contains("per_query.jsonl:1: ndcg@10 was not measured; there are: mrr@10, ndcg@3"),
+        "{err}"
+    );
 }
 
 #[tokio::test]

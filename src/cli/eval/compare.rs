@@ -44,7 +44,8 @@ struct Side {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let metric = args.metric.to_string();
-    let (baseline, variant) = (Side::read(&args.baseline, &metric)?, Side::read(&args.variant, &metric)?);
+    let (baseline, variant) =
+        (Side::read(&args.baseline, &metric)?, Side::read(&args.variant, &metric)?);
     let shared: BTreeSet<&String> =
         baseline.values.keys().filter(|query| variant.values.contains_key(*query)).collect();
     let left_out = baseline.values.len() + variant.values.len() - 2 * shared.len();
