@@ -204,7 +204,13 @@ mod tests {
         [[variants]]\nname = \"classical\"\npipeline = \"default\"\nstrategy = \"none\"\n";
 
     fn parse(more: &str) -> Result<Suite, InvalidSuite> {
-        Suite::parse(&format!("{more}\n{SMALL}"), Path::new("evals/shop.toml"))
+        // Keys of the suite stand before its tables.
+        let text = if more.starts_with('[') {
+            format!("{SMALL}{more}")
+        } else {
+            format!("{more}\n{SMALL}")
+        };
+        Suite::parse(&text, Path::new("evals/shop.toml"))
     }
 
     #[test]
