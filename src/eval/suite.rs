@@ -33,6 +33,11 @@ pub struct Suite {
     /// Largest share of partial and fallback rankings that a variant may have;
     /// absent: any.
     pub max_degraded: Option<f64>,
+    /// How often each query is asked: only once yet.
+    #[serde(default = "once")]
+    repeats: u32,
+    /// A run file as the first stage: not built yet.
+    candidates: Option<PathBuf>,
     /// What is compared.
     pub variants: Vec<Variant>,
     /// What has to hold.
@@ -139,6 +144,14 @@ impl Suite {
         if self.metrics.is_empty() {
             problems.push("metrics: name at least one".to_owned());
         }
+        if self.repeats != 1 {
+            problems.push("repeats: more than one is not built yet: remove it".to_owned());
+        }
+        if self.candidates.is_some() {
+            problems.push(
+                "candidates: run files as the first stage are not built yet: remove it".to_owned(),
+            );
+        }
         if self.top_n == 0 {
             problems.push("top_n: ask for at least one result".to_owned());
         }
@@ -172,6 +185,10 @@ fn is_file_name(name: &str) -> bool {
 
 fn test_split() -> String {
     "test".into()
+}
+
+const fn once() -> u32 {
+    1
 }
 
 const fn one() -> i32 {
@@ -215,6 +232,7 @@ mod tests {
 
     #[test]
     fn a_small_suite_has_the_documented_defaults() {
+        parse("repeats = 1").unwrap();
         let suite = parse("").unwrap();
         assert_eq!(suite.dataset, Path::new("evals/data/shop"));
         assert_eq!((suite.split.as_str(), suite.relevance_level, suite.top_n), ("test", 1, 10));
@@ -228,6 +246,8 @@ mod tests {
     #[test_case("metrics = []", "metrics: name at least one" ; "no metric")]
     #[test_case("baseline = \"other\"", "no variant \"other\"; there are: classical" ; "unknown baseline")]
     #[test_case("repeat = 2", "unknown field `repeat`" ; "unknown key")]
+    #[test_case("repeats = 3", "repeats: more than one is not built yet" ; "several times")]
+    #[test_case("candidates = \"bm25.trec\"", "candidates: run files" ; "a run as candidates")]
     #[test_case("top_n = 0", "top_n" ; "no results")]
     #[test_case(
         "[[gates]]\nvariant = \"x\"\nmetric = \"ndcg@10\"\nmin_delta = 0.0",

@@ -82,10 +82,23 @@ fn quoted(text: &str) -> Vec<&str> {
 fn addresses(text: &str) -> Vec<&str> {
     let is_address = |word: &&str| {
         let lower = word.to_ascii_lowercase();
-        word.contains("://") || lower.starts_with("www.") || word.contains('@')
+        word.contains("://") || lower.starts_with("www.") || word.contains('@') || has_domain(word)
     };
     let words = text.split_whitespace().filter(is_address);
     words.map(|word| word.trim_matches(|c: char| !c.is_alphanumeric())).collect()
+}
+
+/// Whether a word begins like `shop.example`: letters on both sides of a dot,
+/// at least two of them behind it. No abbreviation does.
+fn has_domain(word: &str) -> bool {
+    let host = word.trim_start_matches(|c: char| !c.is_alphanumeric());
+    let host = host.split(['/', ':', '?']).next().unwrap_or_default();
+    let host = host.trim_end_matches(|c: char| !c.is_alphanumeric());
+    host.rsplit_once('.').is_some_and(|(before, last)| {
+        before.ends_with(char::is_alphanumeric)
+            && last.chars().count() >= 2
+            && last.chars().all(char::is_alphabetic)
+    })
 }
 
 /// At most [`LONGEST`] characters, ended at a blank where there is one.
@@ -118,6 +131,7 @@ mod tests {
     #[test_case("It weighs 1,950 g, and you asked for less than 200 €." ; "numbers of both")]
     #[test_case("It is called \"Tent for two\" and is “waterproof to 3000 mm”." ; "quoted words")]
     #[test_case("Packs to 42 cm." ; "a number at the end of a sentence")]
+    #[test_case("Made by acme.example, e.g. for hikers." ; "an address of the document")]
     #[test_case("Es ist „waterproof“." ; "German quotation marks")]
     fn what_stands_there_may_be_said(claim: &str) {
         assert_eq!(checked(claim).as_deref(), Some(claim));
@@ -129,6 +143,7 @@ mod tests {
     #[test_case("Sie nennen es „das beste Zelt“." ; "invented words in German")]
     #[test_case("More at https://evil.example/x" ; "an address")]
     #[test_case("Write to a@evil.example" ; "a mail address")]
+    #[test_case("Cheaper at evil.example/x." ; "an address without a scheme")]
     #[test_case("<b>light</b>" ; "a tag")]
     #[test_case("![x](y)" ; "a picture")]
     #[test_case(" \u{200b}" ; "nothing to see")]

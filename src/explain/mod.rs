@@ -129,7 +129,7 @@ impl Explainer {
             let Some(source) = facts.source(at) else { continue };
             let found = source.locate(quotes);
             explained.quotes +=
-                QuoteCounts { located: number(found.quotes.len()), dropped: number(found.dropped) };
+                QuoteCounts { located: number(found.found), dropped: number(found.dropped) };
             explained.explanations[at] = explanation(&facts, claim, found.quotes);
         }
         explained

@@ -25,17 +25,21 @@ impl Source {
         self.fields.iter().any(|(_, field)| field.find(text).is_some())
     }
 
-    /// The quotes that stand in it, each once, and how many don't.
+    /// The quotes that stand in it, the first few and each once, with how many
+    /// stand there and how many don't.
     pub fn locate(&self, given: &[String]) -> Located {
         let mut located = Located::default();
         for text in given {
             match self.find(text) {
-                Some(quote) if located.quotes.contains(&quote) => {}
-                Some(quote) => located.quotes.push(quote),
                 None => located.dropped += 1,
+                Some(quote) => {
+                    located.found += 1;
+                    if located.quotes.len() < MOST && !located.quotes.contains(&quote) {
+                        located.quotes.push(quote);
+                    }
+                }
             }
         }
-        located.quotes.truncate(MOST);
         located
     }
 
@@ -56,10 +60,13 @@ impl Source {
     }
 }
 
-/// Quotes that were found, and how many were not.
+/// What became of a model's quotes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Located {
+    /// Those that are shown.
     pub quotes: Vec<Quote>,
+    /// All that stand in the document, also those that aren't shown.
+    pub found: usize,
     pub dropped: usize,
 }
 
@@ -144,6 +151,7 @@ mod tests {
         let located = locate("one two three four five six", &quotes);
         let texts: Vec<_> = located.quotes.iter().map(|quote| quote.text.as_str()).collect();
         assert_eq!(texts, ["one two", "three", "four"]);
+        assert_eq!((located.found, located.dropped), (5, 0), "what isn't shown was true too");
     }
 
     #[test]

@@ -55,6 +55,8 @@ struct Explanations {
     info: ExplainInfo,
     usage: Usage,
     took: Duration,
+    /// The part of it spent waiting for a model.
+    waited: Duration,
 }
 
 /// One call's way to its explanations.
@@ -92,7 +94,7 @@ impl Gateway {
             spent: Default::default(),
             until: deadline.earlier_by(margin(deadline)),
         };
-        let Explanations { by_document, info, usage, took } = self.explain_all(explain).await;
+        let Explanations { by_document, info, usage, took, .. } = self.explain_all(explain).await;
         let timing = Timing {
             total: millis(asked.received.elapsed()),
             retrieve: found,
@@ -156,14 +158,15 @@ impl Gateway {
             spent: (answer.ranking.calls, answer.usage),
             until: deadline.earlier_by(margin(deadline)),
         };
-        let Explanations { by_document, info, usage, took } = self.explain_all(explain).await;
+        let Explanations { by_document, info, usage, took, waited } =
+            self.explain_all(explain).await;
         for (result, explanation) in answer.results.iter_mut().zip(by_document) {
             result.explanation = Some(explanation);
         }
         answer.explain = Some(info);
         answer.usage += usage;
         answer.timing.explain = millis(took);
-        answer.timing.waiting += millis(took);
+        answer.timing.waiting += millis(waited);
         answer.timing.total = millis(asked.received.elapsed());
         Ok(())
     }
@@ -179,7 +182,8 @@ impl Gateway {
                 Err(why) => ByLlm::nothing(candidates.len(), Some(why.as_str())),
             }
         };
-        let (matched, ByLlm { explanations, mut info, usage }) = tokio::join!(matched, asking);
+        let (matched, by_llm) = tokio::join!(matched, asking);
+        let ByLlm { explanations, mut info, usage, waited } = by_llm;
         let by_document: Vec<Explanation> =
             explanations.into_iter().zip(matched).map(|(llm, own)| llm.unwrap_or(own)).collect();
         for explanation in &by_document {
@@ -187,7 +191,7 @@ impl Gateway {
             metrics::count_shown(&pipeline.name, kind);
         }
         info.classical = by_document.len() - info.llm;
-        Explanations { by_document, info, usage, took: begun.elapsed() }
+        Explanations { by_document, info, usage, took: begun.elapsed(), waited }
     }
 
     async fn by_llm(&self, explain: &Explain<'_>, llm: &Llm) -> ByLlm {
@@ -199,9 +203,9 @@ impl Gateway {
         for group in groups {
             ways.push(self.way(explain, llm, group, &mut budget).await);
         }
-        let until = explain.until;
+        let (until, waiting) = (explain.until, Instant::now());
         let ends = join_all(ways.into_iter().map(|way| way.end(until))).await;
-        let mut by_llm = ByLlm::nothing(all, None);
+        let mut by_llm = ByLlm { waited: waiting.elapsed(), ..ByLlm::nothing(all, None) };
         by_llm.info.prompt = Some(llm.prompts.main().id().to_string());
         by_llm.info.model = Some(llm.model.spec().model.clone());
         for (end, places) in ends.into_iter().zip(by_llm_places(all, together)) {
@@ -327,6 +331,7 @@ struct ByLlm {
     explanations: Vec<Option<Explanation>>,
     info: ExplainInfo,
     usage: Usage,
+    waited: Duration,
 }
 
 impl ByLlm {
@@ -335,6 +340,7 @@ impl ByLlm {
             explanations: vec![None; documents],
             info: ExplainInfo { reason, ..ExplainInfo::default() },
             usage: Usage::default(),
+            waited: Duration::ZERO,
         }
     }
 

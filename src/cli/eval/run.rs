@@ -232,14 +232,17 @@ async fn ask(
 }
 
 fn scores(suite: &Suite, judgments: &Judgments<'_>, topics: &[Topic], rows: &[Row]) -> Scores {
-    let orders = rows
-        .iter()
-        .map(|row| (row.query.as_str(), row.order.iter().map(String::as_str).collect::<Vec<_>>()));
-    let run = Run::of_orders(orders.collect());
-    let mut scores = score(judgments, &run, &suite.metrics, suite.relevance_level);
+    let mut scores = score(judgments, &run_of(rows), &suite.metrics, suite.relevance_level);
     // Where only some were asked, the others aren't failures.
     scores.by_query.retain(|query, _| topics.iter().any(|topic| topic.id == *query));
     scores
+}
+
+/// The rankings of the rows.
+fn run_of(rows: &[Row]) -> Run<'_> {
+    let orders =
+        rows.iter().map(|row| (row.query.as_str(), row.order.iter().map(String::as_str).collect()));
+    Run::of_orders(orders.collect())
 }
 
 fn conclude(args: &Args, suite: &Suite, ran: &[Ran<'_>]) -> Outcome {
@@ -277,10 +280,7 @@ fn write(folder: &Path, ran: &[Ran<'_>], summary: &Summary, page: &str) -> Resul
     put("report.md", page)?;
     let mut lines = String::new();
     for Ran { name, rows, scores } in ran {
-        let orders = rows.iter().map(|row| {
-            (row.query.as_str(), row.order.iter().map(String::as_str).collect::<Vec<_>>())
-        });
-        put(&format!("{name}.trec"), &Run::of_orders(orders.collect()).to_trec(name))?;
+        put(&format!("{name}.trec"), &run_of(rows).to_trec(name))?;
         let names: Vec<String> = scores.metrics.iter().map(ToString::to_string).collect();
         for row in rows {
             let values = scores.by_query.get(&row.query).into_iter().flatten().copied();
