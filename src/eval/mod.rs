@@ -31,4 +31,6 @@ pub use run::Run;
 pub use runner::{PATIENCE, Row, Unanswered, ask_all};
 pub use score::{Scores, score};
 pub use suite::{Gate, InvalidSuite, Suite, Variant};
-pub use summary::{ExplanationSummary, Measured, MetricSummary, Summary, VariantSummary};
+pub use summary::{
+    ExplanationSummary, HolesSummary, Measured, MetricSummary, Summary, VariantSummary,
+};

@@ -52,6 +52,33 @@ pub struct VariantSummary {
     /// What became of explanations; none where none were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanations: Option<ExplanationSummary>,
+    /// What documents that nobody judged may hide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holes: Option<HolesSummary>,
+}
+
+/// The headline metric with documents that nobody judged taken in three ways.
+/// Where the three agree, the holes in the judgments decide nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct HolesSummary {
+    /// The headline metric.
+    pub metric: Metric,
+    /// Documents within the metric's cut, over all queries.
+    pub seen: usize,
+    /// Those of them that nobody judged.
+    pub unjudged: usize,
+    /// The mean with unjudged documents as not relevant: what the headline
+    /// says.
+    pub as_not_relevant: f64,
+    /// The mean with unjudged documents taken out of the rankings.
+    pub condensed: f64,
+    /// The mean with an LLM's grades where nobody judged; none where no judge
+    /// was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge_filled: Option<f64>,
+    /// Unjudged documents that the judge gave no grade for: not relevant
+    /// there.
+    pub ungraded: usize,
 }
 
 /// One metric of one variant.
@@ -172,6 +199,7 @@ fn summary(variant: &Measured<'_>, base: Option<&Measured<'_>>) -> VariantSummar
         latency_p50_ms: percentile(rows, 50),
         latency_p95_ms: percentile(rows, 95),
         explanations: explanations(rows),
+        holes: None,
     }
 }
 
