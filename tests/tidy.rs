@@ -20,8 +20,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("simulate", &["domain", "llm", "retrieve"]),
     ("cache", &["domain", "rerank", "explain"]),
     ("pipeline", &["domain", "prompt", "llm", "retrieve", "rerank", "explain", "cache"]),
-    // Asks pipelines, as clients do.
-    ("eval", &["domain", "explain", "pipeline", "retrieve"]),
+    // Asks pipelines, as clients do, with recordings around their models.
+    ("eval", &["domain", "explain", "llm", "pipeline", "retrieve"]),
     // The types of sections live in the modules that read them.
     ("config", &["llm", "retrieve", "pipeline", "cache", "secret"]),
     ("telemetry", &["config", "llm", "rerank", "explain", "retrieve"]),

@@ -7,6 +7,7 @@ mod reload;
 mod retrieval;
 mod upkeep;
 mod watch;
+mod workbench;
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ pub use parts::{Parts, build, check, missing_secrets, prompts_dir};
 use reload::Reloader;
 pub use retrieval::{documents, engine};
 use watch::Fingerprint;
+pub use workbench::{Secrets, Workbench};
 
 /// A gateway that is bound to its address and ready to run.
 pub struct App {

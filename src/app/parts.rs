@@ -59,10 +59,14 @@ pub fn build(loaded: &Loaded) -> Result<Parts, AppError> {
     let documents = retrieval.as_ref().map(|it| Arc::new(it.documents()));
     let encoder = retrieval.map(|it| it.encoder);
     let cache = RankingCache::new(&config.cache);
-    let parallel = config.limits.llm_max_in_flight.unwrap_or(CALLS_SIDE_BY_SIDE);
-    let parallel = parallel.clamp(1, CALLS_SIDE_BY_SIDE);
-    let gateway = Gateway::new(serving, retriever, cache, parallel, secret()?);
+    let gateway = Gateway::new(serving, retriever, cache, parallel(config), secret()?);
     Ok(Parts { gateway: Arc::new(gateway), documents, in_flight, encoder })
+}
+
+/// Most LLM calls of one request side by side.
+pub(super) fn parallel(config: &Config) -> usize {
+    let most = config.limits.llm_max_in_flight.unwrap_or(CALLS_SIDE_BY_SIDE);
+    most.clamp(1, CALLS_SIDE_BY_SIDE)
 }
 
 /// What delimiters in prompts are derived from, new for each process.
@@ -78,21 +82,33 @@ fn secret() -> Result<[u8; 32], AppError> {
 /// # Errors
 /// When prompts or pipelines can't be served.
 pub(super) fn serving(loaded: &Loaded, in_flight: &InFlight) -> Result<Serving, AppError> {
-    let config = &loaded.config;
-    let registry = Arc::new(registry(config)?);
     let models = models(loaded, in_flight)?;
+    serving_with(loaded, Arc::new(registry(&loaded.config)?), &models)
+}
+
+/// What a gateway serves by a configuration, with these prompts and models.
+///
+/// # Errors
+/// When pipelines can't be served.
+pub(super) fn serving_with(
+    loaded: &Loaded,
+    registry: Arc<Registry>,
+    models: &BTreeMap<String, ModelSlot>,
+) -> Result<Serving, AppError> {
+    let config = &loaded.config;
     let serving = Serving::build(
         &config.pipelines,
         &config.server.default_pipeline,
         registry,
-        &models,
+        models,
         &config.collections,
         config.llm.enabled,
     );
     serving.map_err(|problems| unservable(loaded, problems).into())
 }
 
-fn models(
+/// The configured models.
+pub(super) fn models(
     loaded: &Loaded,
     in_flight: &InFlight,
 ) -> Result<BTreeMap<String, ModelSlot>, ConfigError> {
@@ -138,7 +154,7 @@ pub(super) fn keep_prompts_dir(config: &mut Config, last: Option<&Config>) {
     config.prompts.dir = prompts_dir(config).or_else(kept);
 }
 
-fn registry(config: &Config) -> Result<Registry, AppError> {
+pub(super) fn registry(config: &Config) -> Result<Registry, AppError> {
     Ok(match prompts_dir(config) {
         Some(dir) => Registry::load(&dir)?,
         None => Registry::builtin()?,

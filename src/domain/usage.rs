@@ -2,10 +2,10 @@
 
 use std::ops::{AddAssign, SubAssign};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Tokens and money spent on LLM calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens the models read.
     pub input_tokens: u64,

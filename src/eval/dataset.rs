@@ -1,13 +1,16 @@
 //! The queries and judgments of a BEIR folder.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::file::{InvalidFile, lines};
+use super::first_stage::Texts;
 use super::judgments::Judgments;
 use crate::domain::Query;
+use crate::retrieve::{CorpusLines, IndexError};
 
 /// A BEIR folder without its corpus.
 #[derive(Debug)]
@@ -32,6 +35,9 @@ pub enum DatasetError {
     /// A line of it is wrong.
     #[error(transparent)]
     Invalid(#[from] InvalidFile),
+    /// The corpus can't be read.
+    #[error(transparent)]
+    Corpus(#[from] IndexError),
 }
 
 /// A query of a data set.
@@ -83,6 +89,26 @@ impl Dataset {
         self.folder.join("corpus.jsonl")
     }
 
+    /// The documents of these ids, as far as the corpus has them. It is read
+    /// through once, and only these are kept. Of lines with the same id the
+    /// last one counts, as in an index.
+    ///
+    /// # Errors
+    /// When the corpus can't be read. Lines that are no documents are passed
+    /// over: indexing names them.
+    pub fn documents(&self, ids: &BTreeSet<&str>) -> Result<Texts, DatasetError> {
+        let mut lines = CorpusLines::open(&self.corpus())?;
+        let mut found = Vec::new();
+        while let Some((_, _, line)) = lines.next()? {
+            if let Ok(document) = line.parse()
+                && ids.contains(document.id.as_str())
+            {
+                found.push(document);
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+
     /// The queries for which a document of grade `level` or more is known, in
     /// the order of the file: nothing can be measured with the others.
     ///
@@ -131,6 +157,17 @@ mod tests {
         };
         assert_eq!(ids(1), ["q1", "q2"]);
         assert_eq!(ids(2), ["q1"]);
+    }
+
+    #[test]
+    fn documents_are_found_by_their_ids_and_the_last_of_an_id_counts() {
+        let (folder, dataset) = dataset("");
+        let corpus = "{\"_id\": \"a\", \"text\": \"old\"}\nno document\n\
+            {\"_id\": 7, \"text\": \"seven\"}\n{\"_id\": \"a\", \"text\": \"new\"}\n";
+        fs::write(folder.path().join("corpus.jsonl"), corpus).unwrap();
+        let texts = dataset.documents(&BTreeSet::from(["a", "z"])).unwrap();
+        assert_eq!(texts.get("a").unwrap().text, "new");
+        assert!(texts.get("7").is_none() && texts.get("z").is_none());
     }
 
     #[test]

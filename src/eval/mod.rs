@@ -5,14 +5,19 @@
 //! by query ([`Scores`]) and statistics ([`stats`]) know of nothing else, so that
 //! whatever makes rankings can be measured with them. A [`Suite`] says what is
 //! compared; [`ask_all`] asks the gateway's own pipelines, so that what is
-//! measured is what is served; a [`Summary`] is what it comes to.
+//! measured is what is served; a [`Recording`] keeps what it takes to do so again
+//! without an LLM; a [`Summary`] is what it comes to.
 
 mod dataset;
 mod file;
+mod first_stage;
 mod gates;
 mod judgments;
 mod measure;
 mod metric;
+mod pace;
+mod recording;
+mod repeats;
 mod report;
 mod run;
 mod runner;
@@ -20,17 +25,23 @@ mod score;
 pub mod stats;
 mod suite;
 mod summary;
+mod unasked;
 
 pub use dataset::{Dataset, DatasetError, Topic};
 pub use file::InvalidFile;
+pub use first_stage::{RunFile, RunFileError, Shuffled, Texts};
 pub use gates::{Verdict, judge};
 pub use judgments::Judgments;
 pub use metric::{Kind, Metric, UnknownMetric};
+pub use pace::Pace;
+pub use recording::{Manifest, Mode, Recorded, Recording, RecordingError, Unused};
+pub use repeats::{RepeatSummary, mean_scores};
 pub use report::markdown;
 pub use run::Run;
-pub use runner::{PATIENCE, Row, Unanswered, ask_all};
+pub use runner::{PATIENCE, Round, Row, Unanswered, ask_all};
 pub use score::{Scores, score};
 pub use suite::{Gate, InvalidSuite, Suite, Variant};
 pub use summary::{
     ExplanationSummary, HolesSummary, Measured, MetricSummary, Summary, VariantSummary,
 };
+pub use unasked::Unasked;

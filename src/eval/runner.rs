@@ -8,12 +8,13 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::dataset::Topic;
+use super::recording::Recording;
 use crate::domain::{Repairs, Usage};
 use crate::pipeline::{Answer, Asked, ExplainInfo, Gateway, RequestError, SearchRequest};
 use crate::retrieve::Filter;
 
 /// Queries asked at the same time. Calls of an LLM have their own limit.
-const SIDE_BY_SIDE: usize = 4;
+pub(super) const SIDE_BY_SIDE: usize = 4;
 
 /// Longest time for one answer: evals measure quality, and latency beside it.
 pub const PATIENCE: Duration = Duration::from_mins(10);
@@ -25,6 +26,8 @@ pub struct Row {
     pub query: String,
     /// The variant.
     pub variant: String,
+    /// Which of several answers to the same query this is, from 1.
+    pub repeat: u32,
     /// How the ranking came about.
     pub status: &'static str,
     /// Why, where no LLM decided all of it.
@@ -35,13 +38,16 @@ pub struct Row {
     pub first_stage_ranks: Vec<usize>,
     /// LLM calls for the ranking.
     pub calls: u32,
+    /// Rounds in which they were made, one after the other.
+    pub rounds: u32,
     /// Those that gave nothing usable.
     pub failed_calls: u32,
     /// What had to be mended in usable replies.
     pub repairs: Repairs,
     /// Tokens and money, explanations included.
     pub usage: Usage,
-    /// From the question to the answer, in milliseconds.
+    /// From the question to the answer, in milliseconds; in a replay, when it
+    /// was recorded.
     pub latency_ms: f64,
     /// How explanations came about, where the variant explains.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,20 +63,36 @@ pub struct Unanswered {
     error: RequestError,
 }
 
-/// Asks all queries of one variant, which is a pipeline of the gateway. The
-/// rows are in the order of the queries. `done` is told after each answer.
+/// One round of questions to one variant.
+#[derive(Clone, Copy)]
+pub struct Round<'a> {
+    /// Has the variant among its pipelines.
+    pub gateway: &'a Gateway,
+    /// The variant.
+    pub variant: &'a str,
+    /// Which round of the same questions it is, from 1.
+    pub repeat: u32,
+    /// How many results each request asks for.
+    pub top_n: usize,
+    /// Where latencies are kept or come from; none where they say nothing.
+    pub recording: Option<&'a Recording>,
+}
+
+/// Asks all queries of one variant. The rows are in the order of the queries.
+/// `done` is told after each answer.
 ///
 /// # Errors
 /// At the first query that gets no answer: the first stage failed.
 pub async fn ask_all(
-    gateway: &Gateway,
-    variant: &str,
+    round: Round<'_>,
     topics: &[Topic],
-    top_n: usize,
     done: &(dyn Fn(&Row) + Sync),
 ) -> Result<Vec<Row>, Unanswered> {
     let asking = topics.iter().map(|topic| async move {
-        let row = ask(gateway, variant, topic, top_n).await?;
+        let mut row = ask(round, topic).await?;
+        if let Some(recording) = round.recording {
+            recording.time(&mut row);
+        }
         done(&row);
         Ok(row)
     });
@@ -79,12 +101,8 @@ pub async fn ask_all(
     rows.into_iter().collect()
 }
 
-async fn ask(
-    gateway: &Gateway,
-    variant: &str,
-    topic: &Topic,
-    top_n: usize,
-) -> Result<Row, Unanswered> {
+/// The request that asks a query of one variant.
+pub(super) fn request(variant: &str, topic: &Topic, top_n: usize) -> SearchRequest {
     let asked = Asked {
         id: format!("{variant}/{}", topic.id),
         received: Instant::now(),
@@ -97,16 +115,21 @@ async fn ask(
         explain: None,
         context: serde_json::Map::new(),
     };
-    let request = SearchRequest { asked, candidates: None, filter: Filter::default() };
-    let answer = gateway.search(request).await.map_err(|error| Unanswered {
+    SearchRequest { asked, candidates: None, filter: Filter::default() }
+}
+
+async fn ask(round: Round<'_>, topic: &Topic) -> Result<Row, Unanswered> {
+    let Round { gateway, variant, repeat, top_n, .. } = round;
+    let answer = gateway.search(request(variant, topic, top_n)).await;
+    let answer = answer.map_err(|error| Unanswered {
         variant: variant.to_owned(),
         query: topic.id.clone(),
         error,
     })?;
-    Ok(row(variant, &topic.id, answer))
+    Ok(row(variant, &topic.id, repeat, answer))
 }
 
-fn row(variant: &str, query: &str, answer: Answer) -> Row {
+fn row(variant: &str, query: &str, repeat: u32, answer: Answer) -> Row {
     let Answer { results, rest, ranking, explain, usage, timing, .. } = answer;
     let first = results.iter().map(|it| (it.document.id.to_string(), it.first_stage_rank));
     let all = first.chain(rest.into_iter().map(|(id, rank)| (id.to_string(), rank)));
@@ -114,11 +137,13 @@ fn row(variant: &str, query: &str, answer: Answer) -> Row {
     Row {
         query: query.to_owned(),
         variant: variant.to_owned(),
+        repeat,
         status: ranking.outcome.status().as_str(),
         reason: ranking.outcome.reason(),
         order,
         first_stage_ranks,
         calls: ranking.calls,
+        rounds: ranking.rounds,
         failed_calls: ranking.failed_calls,
         repairs: ranking.repairs,
         usage,

@@ -17,7 +17,7 @@ pub struct Suite {
     #[serde(default = "test_split")]
     pub split: String,
     /// What is measured; the first is the headline.
-    #[serde(default = "usual_metrics", deserialize_with = "metrics")]
+    #[serde(default = "usual_metrics")]
     pub metrics: Vec<Metric>,
     /// Lowest grade that counts as relevant where a metric knows only relevant
     /// or not.
@@ -33,11 +33,13 @@ pub struct Suite {
     /// Largest share of partial and fallback rankings that a variant may have;
     /// absent: any.
     pub max_degraded: Option<f64>,
-    /// How often each query is asked: only once yet.
+    /// How often each query is asked; what is measured is the mean of all
+    /// answers.
     #[serde(default = "once")]
-    repeats: u32,
-    /// A run file as the first stage: not built yet.
-    candidates: Option<PathBuf>,
+    pub repeats: u32,
+    /// A run file as the first stage; absent: pipelines retrieve. Relative to
+    /// the suite's file, as above.
+    pub candidates: Option<PathBuf>,
     /// What is compared.
     pub variants: Vec<Variant>,
     /// What has to hold.
@@ -52,6 +54,10 @@ pub struct Variant {
     pub name: String,
     /// The pipeline of the configuration that it begins with.
     pub pipeline: String,
+    /// Hands candidates over in random order, drawn by this seed: shows how
+    /// much of the quality comes from the order that is shown. Absent: in
+    /// classical order.
+    pub shuffle: Option<u64>,
     /// Keys of the pipeline that it changes.
     #[serde(flatten)]
     pub changes: toml::Table,
@@ -88,6 +94,9 @@ pub struct InvalidSuite {
 /// What is measured beside metrics, where a gate may limit it.
 pub(super) const COSTS: [&str; 3] = ["cost_usd", "latency_p95_ms", "fallback_rate"];
 
+/// Most times that each query is asked.
+const MOST_REPEATS: u32 = 100;
+
 impl Suite {
     /// Reads a suite. Paths in it become relative to the working directory.
     ///
@@ -98,6 +107,7 @@ impl Suite {
         let mut suite: Self = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
         if let Some(folder) = file.parent() {
             suite.dataset = folder.join(&suite.dataset);
+            suite.candidates = suite.candidates.map(|run| folder.join(run));
         }
         let problems = suite.problems();
         if problems.is_empty() { Ok(suite) } else { Err(wrong(problems.join("; "))) }
@@ -144,13 +154,8 @@ impl Suite {
         if self.metrics.is_empty() {
             problems.push("metrics: name at least one".to_owned());
         }
-        if self.repeats != 1 {
-            problems.push("repeats: more than one is not built yet: remove it".to_owned());
-        }
-        if self.candidates.is_some() {
-            problems.push(
-                "candidates: run files as the first stage are not built yet: remove it".to_owned(),
-            );
+        if !(1..=MOST_REPEATS).contains(&self.repeats) {
+            problems.push(format!("repeats: {} is outside 1 to {MOST_REPEATS}", self.repeats));
         }
         if self.top_n == 0 {
             problems.push("top_n: ask for at least one result".to_owned());
@@ -206,11 +211,6 @@ fn usual_metrics() -> Vec<Metric> {
         .collect()
 }
 
-fn metrics<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Metric>, D::Error> {
-    let names = Vec::<String>::deserialize(deserializer)?;
-    names.iter().map(|name| name.parse().map_err(serde::de::Error::custom)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use test_case::test_case;
@@ -232,7 +232,9 @@ mod tests {
 
     #[test]
     fn a_small_suite_has_the_documented_defaults() {
-        parse("repeats = 1").unwrap();
+        let suite = parse("repeats = 3\ncandidates = \"bm25.trec\"").unwrap();
+        assert_eq!(suite.candidates.as_deref(), Some(Path::new("evals/bm25.trec")));
+        assert_eq!(suite.repeats, 3);
         let suite = parse("").unwrap();
         assert_eq!(suite.dataset, Path::new("evals/data/shop"));
         assert_eq!((suite.split.as_str(), suite.relevance_level, suite.top_n), ("test", 1, 10));
@@ -240,14 +242,14 @@ mod tests {
         let names: Vec<_> = suite.metrics.iter().map(ToString::to_string).collect();
         assert_eq!(names, ["ndcg@10", "mrr@10", "map@100", "recall@100", "judged@10"]);
         assert_eq!(suite.variants[0].changes["strategy"].as_str(), Some("none"));
+        assert_eq!((suite.repeats, suite.candidates, suite.variants[0].shuffle), (1, None, None));
     }
 
     #[test_case("metrics = [\"best\"]", "no metric \"best\"" ; "unknown metric")]
     #[test_case("metrics = []", "metrics: name at least one" ; "no metric")]
     #[test_case("baseline = \"other\"", "no variant \"other\"; there are: classical" ; "unknown baseline")]
     #[test_case("repeat = 2", "unknown field `repeat`" ; "unknown key")]
-    #[test_case("repeats = 3", "repeats: more than one is not built yet" ; "several times")]
-    #[test_case("candidates = \"bm25.trec\"", "candidates: run files" ; "a run as candidates")]
+    #[test_case("repeats = 0", "repeats: 0 is outside 1 to 100" ; "never")]
     #[test_case("top_n = 0", "top_n" ; "no results")]
     #[test_case(
         "[[gates]]\nvariant = \"x\"\nmetric = \"ndcg@10\"\nmin_delta = 0.0",

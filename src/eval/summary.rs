@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::metric::Metric;
+use super::repeats::{RepeatSummary, repeated};
 use super::runner::Row;
 use super::score::Scores;
 use super::stats::{Comparison, Settings, adjust, compare};
@@ -52,6 +53,10 @@ pub struct VariantSummary {
     /// What became of explanations; none where none were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanations: Option<ExplanationSummary>,
+    /// How far the answers to the same questions differ; none where each was
+    /// asked once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<RepeatSummary>,
     /// What documents that nobody judged may hide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holes: Option<HolesSummary>,
@@ -121,10 +126,12 @@ pub struct ExplanationSummary {
 pub struct Measured<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its answers.
+    /// Its answers, those of each round after those of the one before.
     pub rows: &'a [Row],
-    /// Its values by query.
+    /// Its values by query, the means of all rounds.
     pub scores: &'a Scores,
+    /// Its values in each round.
+    pub rounds: &'a [Scores],
 }
 
 impl Summary {
@@ -168,7 +175,7 @@ pub fn difference(variant: &Scores, baseline: &Scores, at: usize) -> Option<Comp
 }
 
 fn summary(variant: &Measured<'_>, base: Option<&Measured<'_>>) -> VariantSummary {
-    let Measured { name, rows, scores } = variant;
+    let Measured { name, rows, scores, rounds } = variant;
     let base = base.filter(|base| base.name != *name);
     let metrics = scores.metrics.iter().zip(scores.means()).enumerate();
     let metrics = metrics.map(|(at, (&metric, mean))| MetricSummary {
@@ -199,6 +206,7 @@ fn summary(variant: &Measured<'_>, base: Option<&Measured<'_>>) -> VariantSummar
         latency_p50_ms: percentile(rows, 50),
         latency_p95_ms: percentile(rows, 95),
         explanations: explanations(rows),
+        repeats: repeated(rounds, rows),
         holes: None,
     }
 }

@@ -58,6 +58,9 @@ pub enum LlmError {
     /// The prompt doesn't fit the model's context.
     #[error("the prompt is larger than the model's context")]
     ContextOverflow,
+    /// A recording is played, and this is how the call failed when it was made.
+    #[error("the recorded call failed: {}", .0.as_str())]
+    Recorded(Failure),
 }
 
 impl LlmError {
@@ -72,6 +75,7 @@ impl LlmError {
             Self::RateLimited { .. } => Failure::UpstreamRateLimited,
             Self::Overloaded => Failure::Overloaded,
             Self::ContextOverflow => Failure::ContextOverflow,
+            Self::Recorded(failure) => *failure,
         }
     }
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::fake_llm::{FakeLlm, Reply};
 use crate::program::{command, folder};
 
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 [collections.shop]
 language = "english"
 
@@ -32,7 +32,7 @@ prompt = "rerank-listwise@v1"
 model = "fake"
 "#;
 
-const SUITE: &str = r#"
+pub(crate) const SUITE: &str = r#"
 dataset = "shop"
 metrics = ["ndcg@3", "mrr@10"]
 baseline = "classical"
@@ -51,7 +51,7 @@ const COLORS: [&str; 8] = ["red", "blue", "green", "black", "white", "pink", "gr
 
 /// Tents that name their own worth; for each of eight queries the one of the
 /// highest worth is relevant, and BM25 finds it last.
-fn shop(config: &str, suite: &str) -> TempDir {
+pub(crate) fn shop(config: &str, suite: &str) -> TempDir {
     let dir = folder(Some(config));
     let data = dir.path().join("shop");
     std::fs::create_dir_all(data.join("qrels")).unwrap();
@@ -77,20 +77,20 @@ fn shop(config: &str, suite: &str) -> TempDir {
     dir
 }
 
-fn worth(text: &str) -> f64 {
+pub(crate) fn worth(text: &str) -> f64 {
     let last = text.trim().rsplit(' ').next();
     last.and_then(|worth| worth.parse::<f64>().ok()).unwrap_or(0.0) / 4.0
 }
 
 /// Runs the program beside the upstream of this test.
-async fn run(dir: &Path, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) async fn run(dir: &Path, arguments: &[&str]) -> (i32, String, String) {
     let mut command = command(dir, arguments);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-fn metric<'a>(summary: &'a Value, variant: &str, metric: &str) -> &'a Value {
+pub(crate) fn metric<'a>(summary: &'a Value, variant: &str, metric: &str) -> &'a Value {
     let variants = summary["variants"].as_array().unwrap();
     let variant = variants.iter().find(|it| it["name"] == variant).unwrap();
     let metrics = variant["metrics"].as_array().unwrap();
@@ -164,13 +164,16 @@ async fn two_variants_of_any_runs_are_compared() {
     let compare = ["eval", "compare", "all:classical", "all:llm", "--metric", "ndcg@3"];
     let (status, out, err) = run(dir.path(), &compare).await;
     assert_eq!(status, 0, "{err}");
-    assert!(out.contains("llm 1.0000, ") && out.contains("8 wins, 0 ties, 0 losses"), "{out}");
-    assert!(out.contains("llm against classical: 0."), "{out}");
+    assert!(out.contains("| all:llm | 1.0000 (+0.") && out.contains("; 8/0/0)"), "{out}");
+    assert!(out.contains("`all:llm` against `all:classical`, ndcg@3: "), "{out}");
+    assert!(!out.contains("mrr@10"), "only what was asked for: {out}");
     // The only variant needs no name; what only one has is left out, and told.
     let compare = ["eval", "compare", "few", "all:llm", "--metric", "mrr@10", "--json"];
     let (status, out, err) = run(dir.path(), &compare).await;
     assert_eq!(status, 0, "{err}");
-    assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["n"], 6);
+    let compared: Value = serde_json::from_str(&out).unwrap();
+    let [metric] = compared["metrics"].as_array().unwrap().as_slice() else { panic!("{out}") };
+    assert_eq!((&metric["n"], &metric["against_baseline"]["n"]), (&json!(6), &json!(6)));
     assert!(err.contains("2 queries are in only one of the two"), "{err}");
     for (baseline, problem) in [
         ("all", "name one of its variants as DIR:VARIANT: classical, llm"),
@@ -182,12 +185,18 @@ async fn two_variants_of_any_runs_are_compared() {
         assert_eq!((status, out.as_str()), (2, ""), "{err}");
         assert!(err.contains(problem), "{err}");
     }
+    // Without a metric all that both have are in the table of the report.
+    let (status, out, err) =
+        run(dir.path(), &["eval", "compare", "all:classical", "all:llm"]).await;
+    assert_eq!(status, 0, "{err}");
+    assert!(out.contains("| variant | ndcg@3 | mrr@10 |"), "{out}");
     let (status, _, err) = run(dir.path(), &["eval", "compare", "few", "few"]).await;
     assert_eq!(status, 2);
-    assert!(
-        err.contains("per_query.jsonl:1: ndcg@10 was not measured; there are: mrr@10, ndcg@3"),
-        "{err}"
-    );
+    assert!(err.contains("both are few: there is nothing to compare"), "{err}");
+    let compare = ["eval", "compare", "few", "all:llm", "--metric", "ndcg@10"];
+    let (status, _, err) = run(dir.path(), &compare).await;
+    assert_eq!(status, 2);
+    assert!(err.contains("few: ndcg@10 was not measured; there are: ndcg@3, mrr@10"), "{err}");
 }
 
 #[tokio::test]

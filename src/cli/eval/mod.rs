@@ -1,8 +1,12 @@
 //! `rankgate eval`: rankings against labelled sets. One file for each command.
 
 mod compare;
+mod estimate;
+mod journal;
+mod plan;
 mod run;
 mod score;
+mod stages;
 
 use super::Outcome;
 use crate::config::ConfigSource;
@@ -17,6 +21,8 @@ pub(super) struct Args {
 enum Command {
     /// Run a suite: variants of pipelines over a labelled set, compared
     Run(run::Args),
+    /// Price a suite without asking any LLM
+    Estimate(estimate::Args),
     /// Compare two variants of one run or of two
     Compare(compare::Args),
     /// Measure a run file against judgments
@@ -26,6 +32,7 @@ enum Command {
 pub(super) fn run(source: &ConfigSource, args: &Args) -> Outcome {
     match &args.command {
         Command::Run(args) => run::run(source, args),
+        Command::Estimate(args) => estimate::run(source, args),
         Command::Compare(args) => compare::run(args),
         Command::Score(args) => score::run(args),
     }
