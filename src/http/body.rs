@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
+use serde_json::{Map, Value};
 
 use super::error::{ApiError, ErrorCode};
 
@@ -62,6 +63,14 @@ async fn bytes(request: Request, max_bytes: usize) -> Result<Bytes, ApiError> {
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => Err(ApiError::new(ErrorCode::IncompleteBody, "the body ended early")),
     }
+}
+
+/// The same of an object that was read before its type was known.
+pub(super) fn typed<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(Value::Object(object)).map_err(|error| {
+        let path = error.path().to_string();
+        not_the_type(&path, error.into_inner().to_string())
+    })
 }
 
 /// Reads the typed form and nothing else: members that the type doesn't have

@@ -78,11 +78,7 @@ impl RerankDialect for CohereV2 {
 
     fn read(body: Body) -> Result<(Wanted, Option<Spans>), ApiError> {
         let spans = body.relevant_spans.map(|wanted| wanted.read()).transpose()?.flatten();
-        let documents = wanted::documents(body.documents)?
-            .into_iter()
-            .enumerate()
-            .map(|(index, text)| documents::from_text(index, text))
-            .collect();
+        let documents = documents::from_texts(wanted::documents(body.documents)?);
         let wanted = Wanted {
             pipeline: wanted::pipeline(body.model.as_deref())?,
             query: wanted::query(body.query.as_deref())?,

@@ -14,8 +14,13 @@ pub(super) enum SentDocument {
     Fields(Map<String, Value>),
 }
 
+/// The documents of strings.
+pub(super) fn from_texts(texts: Vec<String>) -> Vec<Document> {
+    texts.into_iter().enumerate().map(|(index, text)| from_text(index, text)).collect()
+}
+
 /// The document of a string.
-pub(super) fn from_text(index: usize, text: String) -> Document {
+fn from_text(index: usize, text: String) -> Document {
     let (title, metadata) = (String::new(), Map::new());
     Document { id: DocId::from_index(index), title, text, metadata }
 }

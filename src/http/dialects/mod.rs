@@ -8,13 +8,15 @@
 mod cohere_v2;
 mod documents;
 mod rerank_v1;
+mod unprefixed;
+mod voyage;
 mod wanted;
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +24,8 @@ use serde_json::json;
 
 pub(super) use cohere_v2::CohereV2;
 pub(super) use rerank_v1::RerankV1;
+pub(super) use unprefixed::Unprefixed;
+pub(super) use voyage::Voyage;
 use wanted::Wanted;
 
 use super::access::ErrorNote;
@@ -40,6 +44,11 @@ pub(super) trait RerankDialect: 'static {
     /// What its answer repeats of the request.
     type Echo: Send;
 
+    /// The form of errors of a request, where a path has several.
+    fn dialect(_body: &Self::Body) -> Dialect {
+        Self::DIALECT
+    }
+
     /// What the request asks for.
     fn read(body: Self::Body) -> Result<(Wanted, Self::Echo), ApiError>;
 
@@ -55,21 +64,26 @@ pub(super) async fn rerank<D: RerankDialect>(
     request: Request,
 ) -> Response {
     let id = Arc::clone(&arrival.id);
-    match answer::<D>(&state, arrival, request).await {
+    let headers = request.headers().clone();
+    let body: D::Body = match body::object(request, state.max_body()).await {
+        Ok(body) => body,
+        Err(error) => return D::DIALECT.error(&error, &id),
+    };
+    let dialect = D::dialect(&body);
+    match answer::<D>(&state, arrival, &headers, body).await {
         Ok(response) => response,
-        Err(error) => D::DIALECT.error(&error, &id),
+        Err(error) => dialect.error(&error, &id),
     }
 }
 
 async fn answer<D: RerankDialect>(
     state: &HttpState,
     arrival: Arrival,
-    request: Request,
+    headers: &HeaderMap,
+    body: D::Body,
 ) -> Result<Response, ApiError> {
-    let headers = request.headers().clone();
-    let body: D::Body = body::object(request, state.max_body()).await?;
     let (wanted, echo) = D::read(body)?;
-    let deadline = deadline::read(&headers, wanted.deadline_ms)?;
+    let deadline = deadline::read(headers, wanted.deadline_ms)?;
     let documents = wanted.documents.len();
     let request = RerankRequest {
         asked: Asked {
@@ -101,6 +115,11 @@ pub(super) enum Dialect {
     /// `{"id", "message", "detail"}`: clients of Cohere's v1 read the one,
     /// those of Jina the other.
     RerankV1,
+    /// `{"detail"}`.
+    Voyage,
+    /// `{"error", "error_type"}`, and what [`Dialect::RerankV1`] has: on its
+    /// path a body that can't be read may be of either.
+    Tei,
 }
 
 impl Dialect {
@@ -109,6 +128,8 @@ impl Dialect {
         match path {
             "/v2/rerank" => Self::CohereV2,
             "/v1/rerank" => Self::RerankV1,
+            "/voyage/v1/rerank" => Self::Voyage,
+            "/rerank" => Self::Tei,
             _ => Self::Native,
         }
     }
@@ -127,19 +148,46 @@ impl Dialect {
                 let body = json!({ "id": request_id, "message": message, "detail": message });
                 (status, Json(body)).into_response()
             }
+            Self::Voyage => (status, Json(json!({ "detail": message(error) }))).into_response(),
+            Self::Tei => {
+                let message = message(error);
+                let body = json!({
+                    "error": message,
+                    "error_type": tei_type(error.code),
+                    "id": request_id,
+                    "message": message,
+                    "detail": message,
+                });
+                (status, Json(body)).into_response()
+            }
         };
         response.extensions_mut().insert(ErrorNote(error.code));
         response
     }
 
-    /// These APIs know no 422 for a wrong value: it is a bad request.
+    /// Most of these APIs know no 422 for a wrong value: it is a bad request.
     const fn status(self, code: ErrorCode) -> StatusCode {
         match (self, code) {
-            (Self::CohereV2 | Self::RerankV1, ErrorCode::InvalidValue | ErrorCode::NotBuilt) => {
-                StatusCode::BAD_REQUEST
-            }
+            (
+                Self::CohereV2 | Self::RerankV1 | Self::Voyage,
+                ErrorCode::InvalidValue | ErrorCode::Empty,
+            )
+            | (Self::Tei, ErrorCode::Empty)
+            // Voyage's client has no error for a 404.
+            | (Self::Voyage, ErrorCode::UnknownPipeline) => StatusCode::BAD_REQUEST,
             _ => code.status(),
         }
+    }
+}
+
+/// What Text Embeddings Inference calls an error.
+const fn tei_type(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::Empty => "Empty",
+        ErrorCode::TooManyRequests => "Overloaded",
+        ErrorCode::FirstStage | ErrorCode::Storage => "Unhealthy",
+        ErrorCode::Internal => "Backend",
+        _ => "Validation",
     }
 }
 
