@@ -1,11 +1,13 @@
 //! One log line and one set of metrics for each request, however it ends.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use http_body_util::BodyExt;
 
 use super::arrival::Arrival;
 use super::error::ErrorCode;
@@ -20,23 +22,56 @@ const CLIENT_LEFT: u16 = 499;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ErrorNote(pub ErrorCode);
 
-/// Records each request when it ends.
+/// How a streamed answer ended, which is known long after its headers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ending(Arc<OnceLock<Result<RankedNote, ErrorCode>>>);
+
+impl Ending {
+    /// With an answer.
+    pub fn ranked(&self, note: RankedNote) {
+        let _ = self.0.set(Ok(note));
+    }
+
+    /// With an error.
+    pub fn failed(&self, code: ErrorCode) {
+        let _ = self.0.set(Err(code));
+    }
+}
+
+/// Records each request when it ends; a streamed one with its stream.
 pub(super) async fn record(request: Request, next: Next) -> Response {
-    let mut open = Open(Some(Line::begin(&request)));
-    let response = next.run(request).await;
-    if let Some(line) = open.0.take() {
+    let mut open = Open { line: Some(Line::begin(&request)), ending: Ending::default() };
+    let mut response = next.run(request).await;
+    if let Some(ending) = response.extensions_mut().remove::<Ending>() {
+        open.ending = ending;
+        return response.map(|body| {
+            Body::new(body.map_frame(move |frame| {
+                let _until_the_end = &open;
+                frame
+            }))
+        });
+    }
+    if let Some(line) = open.line.take() {
         line.end(&response);
     }
     response
 }
 
-/// A request under way. Dropped with its line where the client left.
-struct Open(Option<Line>);
+/// A request under way. Dropped with its line where the client left, or where a
+/// stream ends.
+struct Open {
+    line: Option<Line>,
+    ending: Ending,
+}
 
 impl Drop for Open {
     fn drop(&mut self) {
-        if let Some(line) = self.0.take() {
-            line.write(CLIENT_LEFT, Some("client_left"), None);
+        let Some(line) = self.line.take() else { return };
+        let ok = StatusCode::OK.as_u16();
+        match self.ending.0.get() {
+            Some(Ok(note)) => line.write(ok, None, Some(note)),
+            Some(Err(code)) => line.write(ok, Some(code.as_str()), None),
+            None => line.write(CLIENT_LEFT, Some("client_left"), None),
         }
     }
 }

@@ -27,7 +27,8 @@ pub(super) struct Admission {
     under_way: Arc<AtomicUsize>,
 }
 
-/// A place under the limit, given back when it is dropped.
+/// A place under the limit, given back when it is dropped. A request carries it
+/// as an extension: an answer that is a stream keeps it until its end.
 pub(super) struct Place(Arc<AtomicUsize>);
 
 impl Admission {
@@ -55,10 +56,12 @@ impl Drop for Place {
 /// Lets a request in or answers 429.
 pub(super) async fn admit(
     State(state): State<HttpState>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     if let Some(place) = state.admission().enter() {
+        let place = Arc::new(place);
+        request.extensions_mut().insert(Arc::clone(&place));
         let response = next.run(request).await;
         drop(place);
         return response;

@@ -32,7 +32,7 @@ pub(super) enum ErrorCode {
     BodyTooLarge,
     UnsupportedMediaType,
     InvalidValue,
-    NotBuilt,
+    Empty,
     TooManyRequests,
     Internal,
     FirstStage,
@@ -73,9 +73,7 @@ impl ErrorCode {
             Self::InvalidValue => {
                 (S::UNPROCESSABLE_ENTITY, "invalid_value", "The request can't be served")
             }
-            Self::NotBuilt => {
-                (S::UNPROCESSABLE_ENTITY, "not_built", "This release can't do that yet")
-            }
+            Self::Empty => (S::UNPROCESSABLE_ENTITY, "empty", "There is nothing to rank"),
             Self::TooManyRequests => {
                 (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests")
             }
@@ -141,22 +139,40 @@ impl ApiError {
 
     /// The same with more members.
     pub fn problem_with<M: Serialize>(&self, request_id: &str, more: &M) -> Response {
-        #[derive(Serialize)]
-        struct Extensions<'a, M> {
-            code: &'static str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            field: Option<&'a str>,
-            request_id: &'a str,
-            #[serde(flatten)]
-            more: &'a M,
-        }
+        self.details(request_id, more).into_response()
+    }
+
+    /// The same as an object, where the status was sent before.
+    pub fn as_problem<'a>(&'a self, request_id: &'a str) -> impl Serialize + 'a {
+        self.details(request_id, &())
+    }
+
+    fn details<'a, M>(
+        &'a self,
+        request_id: &'a str,
+        more: &'a M,
+    ) -> ProblemDetails<Extensions<'a, M>> {
         let (status, code, title) = self.code.row();
         let problem = ProblemDetails::new().with_status(status).with_title(title);
-        problem
-            .with_detail(self.detail.as_str())
-            .with_extensions(Extensions { code, field: self.field.as_deref(), request_id, more })
-            .into_response()
+        let field = self.field.as_deref();
+        problem.with_detail(self.detail.as_str()).with_extensions(Extensions {
+            code,
+            field,
+            request_id,
+            more,
+        })
     }
+}
+
+/// What our problems say besides the standard's members.
+#[derive(Serialize)]
+struct Extensions<'a, M> {
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    request_id: &'a str,
+    #[serde(flatten)]
+    more: &'a M,
 }
 
 impl From<WriteError> for ApiError {

@@ -23,7 +23,7 @@ pub(super) struct RankedNote {
 }
 
 impl RankedNote {
-    fn of(answer: &Answer) -> Self {
+    pub fn of(answer: &Answer) -> Self {
         let ranking = &answer.ranking;
         Self {
             status: ranking.outcome.status().as_str(),

@@ -123,7 +123,7 @@ impl HttpState {
 
     /// The pipeline.
     #[must_use]
-    pub fn gateway(&self) -> &Gateway {
+    pub fn gateway(&self) -> &Arc<Gateway> {
         &self.0.gateway
     }
 

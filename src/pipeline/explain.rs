@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, ExplainAnswer, ExplainInfo, Timing};
 use super::flight::Seat;
+use super::follow::Follower;
 use super::gateway::{Gateway, deadline_of};
 use super::ranked::millis;
 use super::request::{Asked, DocumentsToExplain, ExplainRequest, RequestError};
@@ -47,6 +48,21 @@ struct Explain<'a> {
     /// What the request consumed before.
     spent: (u32, Usage),
     until: Deadline,
+    /// Who is told each explanation as it is made.
+    follower: &'a Follower,
+}
+
+impl Explain<'_> {
+    /// Tells the follower what a call said of the documents at these places.
+    fn tell(&self, end: &End, places: std::ops::Range<usize>) {
+        let Ok(explained) = &end.result else { return };
+        for (candidate, explanation) in self.candidates[places].iter().zip(&explained.explanations)
+        {
+            if let Some(explanation) = explanation {
+                self.follower.explanation(&candidate.document.id, explanation);
+            }
+        }
+    }
 }
 
 /// Explanations of all of the documents, in their order.
@@ -83,6 +99,7 @@ impl Gateway {
         let llm = serving.explainer(&pipeline, task, asked.prompt.as_deref())?;
         let deadline = deadline_of(&asked, &pipeline);
         let begun = Instant::now();
+        let nobody = Follower::default();
         let candidates = self.find(&pipeline, &ids, deadline).await?;
         let found = millis(begun.elapsed());
         let explain = Explain {
@@ -93,6 +110,7 @@ impl Gateway {
             candidates,
             spent: Default::default(),
             until: deadline.earlier_by(margin(deadline)),
+            follower: &nobody,
         };
         let Explanations { by_document, info, usage, took, .. } = self.explain_all(explain).await;
         let timing = Timing {
@@ -143,6 +161,7 @@ impl Gateway {
         pipeline: &Pipeline,
         answer: &mut Answer,
         deadline: Deadline,
+        follower: &Follower,
     ) -> Result<(), RequestError> {
         let candidates = answer.results.iter().map(|result| Candidate {
             document: Arc::clone(&result.document),
@@ -157,6 +176,7 @@ impl Gateway {
             candidates: candidates.collect(),
             spent: (answer.ranking.calls, answer.usage),
             until: deadline.earlier_by(margin(deadline)),
+            follower,
         };
         let Explanations { by_document, info, usage, took, waited } =
             self.explain_all(explain).await;
@@ -184,6 +204,12 @@ impl Gateway {
         };
         let (matched, by_llm) = tokio::join!(matched, asking);
         let ByLlm { explanations, mut info, usage, waited } = by_llm;
+        for (candidate, (llm, own)) in candidates.iter().zip(explanations.iter().zip(&matched)) {
+            // The others were told as they came.
+            if llm.is_none() {
+                explain.follower.explanation(&candidate.document.id, own);
+            }
+        }
         let by_document: Vec<Explanation> =
             explanations.into_iter().zip(matched).map(|(llm, own)| llm.unwrap_or(own)).collect();
         for explanation in &by_document {
@@ -204,11 +230,17 @@ impl Gateway {
             ways.push(self.way(explain, llm, group, &mut budget).await);
         }
         let (until, waiting) = (explain.until, Instant::now());
-        let ends = join_all(ways.into_iter().map(|way| way.end(until))).await;
+        let places = || by_llm_places(all, together);
+        let ends = join_all(ways.into_iter().zip(places()).map(|(way, places)| async move {
+            let end = way.end(until).await;
+            explain.tell(&end, places);
+            end
+        }));
+        let ends = ends.await;
         let mut by_llm = ByLlm { waited: waiting.elapsed(), ..ByLlm::nothing(all, None) };
         by_llm.info.prompt = Some(llm.prompts.main().id().to_string());
         by_llm.info.model = Some(llm.model.spec().model.clone());
-        for (end, places) in ends.into_iter().zip(by_llm_places(all, together)) {
+        for (end, places) in ends.into_iter().zip(places()) {
             by_llm.take(end, places);
         }
         by_llm

@@ -151,8 +151,17 @@ impl<P: Clone + Send + Sync + 'static> Flights<P> {
 impl<P: Clone + Send + Sync + 'static> Seat<P> {
     /// Waits for the flight's end or the deadline, and gives the latest
     /// progress either way.
-    pub async fn wait(mut self, deadline: Deadline) -> P {
-        let ended = async { while self.progress.changed().await.is_ok() {} };
+    pub async fn wait(self, deadline: Deadline) -> P {
+        self.follow(deadline, |_| ()).await
+    }
+
+    /// The same, and shows progress as it is made.
+    pub async fn follow(mut self, deadline: Deadline, mut show: impl FnMut(&P)) -> P {
+        let ended = async {
+            while self.progress.changed().await.is_ok() {
+                show(&self.progress.borrow_and_update());
+            }
+        };
         // Either end is an answer; what was published last is the result.
         let _ = tokio::time::timeout_at(deadline.instant(), ended).await;
         self.answered = true;
@@ -287,6 +296,29 @@ mod tests {
         assert!(flights.lock().is_empty());
         eventually(|| Arc::strong_count(&journeys.go) == 1).await;
         assert_eq!(journeys.ends(), 0);
+    }
+
+    #[tokio::test]
+    async fn progress_is_shown_as_it_is_made() {
+        let flights = Flights::new();
+        let (go, mut gone) = tokio::sync::mpsc::unbounded_channel();
+        let seat = flights.board(key(), patient(), 0, |cockpit| async move {
+            while let Some(n) = gone.recv().await {
+                cockpit.progress.send_replace(n);
+            }
+        });
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&shown);
+        let following = tokio::spawn(seat.follow(patient(), move |n: &u32| {
+            seen.lock().unwrap().push(*n);
+        }));
+        for n in 1..=3 {
+            go.send(n).unwrap();
+            eventually(|| shown.lock().unwrap().last() == Some(&n)).await;
+        }
+        drop(go);
+        assert_eq!(following.await.unwrap(), 3);
+        assert_eq!(*shown.lock().unwrap(), [1, 2, 3]);
     }
 
     #[tokio::test]

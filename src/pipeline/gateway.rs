@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use super::answer::{Answer, Timing};
 use super::explain::Made;
 use super::flight::Flights;
+use super::follow::Follower;
 use super::given::order_given;
-use super::ranked::millis;
+use super::ranked::{Ranked, millis};
 use super::request::{Asked, RequestError, RerankRequest, SearchRequest};
 use super::serving::{Pipeline, Serving};
 use crate::cache::RankingCache;
@@ -89,6 +90,19 @@ impl Gateway {
     /// When the request names something that isn't there, or the first stage
     /// gives nothing by the deadline. Never for an LLM's failure.
     pub async fn search(&self, request: SearchRequest) -> Result<Answer, RequestError> {
+        self.search_followed(request, &Follower::default()).await
+    }
+
+    /// The same, and tells the follower what becomes known before: the first
+    /// stage's results, orders as replies come in, explanations.
+    ///
+    /// # Errors
+    /// As for [`Gateway::search`].
+    pub async fn search_followed(
+        &self,
+        request: SearchRequest,
+        follower: &Follower,
+    ) -> Result<Answer, RequestError> {
         let SearchRequest { asked, candidates, filter } = request;
         let serving = self.serving();
         let pipeline = serving.pipeline(asked.pipeline.as_deref())?;
@@ -116,11 +130,19 @@ impl Gateway {
         let took = millis(begun.elapsed());
         let timing = Timing { retrieve: took, waiting: took, ..Timing::default() };
         let candidates = Arc::new(found.candidates);
-        let ranked = self.rank(&asked, &pipeline, chosen, candidates, None, deadline).await;
-        let mut answer = ranked.answer(&asked, &pipeline, timing);
-        answer.ranking.degraded = found.degraded_embedding.then_some("embedding");
+        let finish = |ranked: Ranked| {
+            let mut answer = ranked.answer(&asked, &pipeline, timing);
+            answer.ranking.degraded = found.degraded_embedding.then_some("embedding");
+            answer
+        };
+        follower.classical(|| finish(Ranked::before_any_reply(&candidates, &chosen)));
+        let improved = |ranked: Ranked| follower.ranking(finish(ranked));
+        let improved = follower.listens().then_some(&improved as &(dyn Fn(Ranked) + Sync));
+        let ranking = self.rank(&asked, &pipeline, chosen, candidates, None, deadline, improved);
+        let mut answer = finish(ranking.await);
         if asked.wants_explanations(&pipeline) {
-            self.explain_answer(&asked, &serving, &pipeline, &mut answer, deadline).await?;
+            self.explain_answer(&asked, &serving, &pipeline, &mut answer, deadline, follower)
+                .await?;
         }
         Ok(answer)
     }
@@ -140,7 +162,7 @@ impl Gateway {
         let candidates = Arc::new(order_given(&asked.query, documents, lexical, deadline).await?);
         let timing = Timing { retrieve: millis(begun.elapsed()), ..Timing::default() };
         let ranked = self
-            .rank(&asked, &pipeline, chosen, candidates, max_tokens_per_document, deadline)
+            .rank(&asked, &pipeline, chosen, candidates, max_tokens_per_document, deadline, None)
             .await;
         let mut answer = ranked.answer(&asked, &pipeline, timing);
         for result in &mut answer.results {
@@ -148,7 +170,9 @@ impl Gateway {
             result.index = result.document.id.as_str().parse().unwrap_or(result.index);
         }
         if asked.wants_explanations(&pipeline) {
-            self.explain_answer(&asked, &serving, &pipeline, &mut answer, deadline).await?;
+            let nobody = Follower::default();
+            self.explain_answer(&asked, &serving, &pipeline, &mut answer, deadline, &nobody)
+                .await?;
         }
         Ok(answer)
     }

@@ -5,6 +5,7 @@ mod answer;
 mod config;
 mod explain;
 mod flight;
+mod follow;
 mod gateway;
 mod given;
 mod promotion;
@@ -16,6 +17,7 @@ mod stage;
 
 pub use answer::{Answer, ExplainAnswer, ExplainInfo, RankedResult, RankingInfo, Timing};
 pub use config::{ExplainMode, FusionName, PipelineConfig, PromptChoice, RetrieveConfig};
+pub use follow::{Event, Follower};
 pub use gateway::Gateway;
 pub use request::{
     Asked, DocumentsToExplain, ExplainRequest, RequestError, RerankRequest, SearchRequest,

@@ -8,7 +8,7 @@ use super::request::Asked;
 use super::serving::{Chosen, Pipeline};
 use crate::cache::CachedRanking;
 use crate::domain::{
-    CacheOutcome, CandidateList, Outcome, Ranking, Repairs, ScoreKind, StrategyName, Usage,
+    CacheOutcome, CandidateList, Failure, Outcome, Ranking, Repairs, ScoreKind, StrategyName, Usage,
 };
 use crate::rerank::Progress;
 
@@ -66,6 +66,15 @@ impl Ranked {
             waited: Duration::ZERO,
             candidates,
         }
+    }
+
+    /// What would be answered if the deadline came before any reply.
+    pub(super) fn before_any_reply(candidates: &Arc<CandidateList>, chosen: &Chosen) -> Self {
+        let outcome = match &chosen.llm {
+            Ok(_) => Outcome::Fallback(Failure::Deadline),
+            Err(why) => Outcome::Classical(*why),
+        };
+        Self::unasked(Arc::clone(candidates), chosen.clone(), outcome)
     }
 
     /// A ranking that was kept.

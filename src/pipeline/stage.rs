@@ -26,7 +26,9 @@ const ANSWER_MARGIN: Duration = Duration::from_millis(10);
 
 impl Gateway {
     /// Ranks candidates. Never fails: whatever happens, the result is a
-    /// permutation by the deadline.
+    /// permutation by the deadline. `improved` is shown what is known by then
+    /// whenever a reply has come in.
+    #[expect(clippy::too_many_arguments, reason = "a stage's whole input, from two callers")]
     pub(super) async fn rank(
         &self,
         asked: &Asked,
@@ -35,6 +37,7 @@ impl Gateway {
         candidates: Arc<CandidateList>,
         max_passage_tokens: Option<usize>,
         deadline: Deadline,
+        improved: Option<&(dyn Fn(Ranked) + Sync)>,
     ) -> Ranked {
         let begun = Instant::now();
         let classical =
@@ -82,15 +85,21 @@ impl Gateway {
         };
         let waiting = Instant::now();
         let seat = stage.board(arrangement, terms, &candidates, until);
-        let leads = seat.leads;
-        let progress = seat.wait(until).await;
-        let cache = match (leads, self.cache.is_on()) {
+        let cache = match (seat.leads, self.cache.is_on()) {
             (false, _) => CacheOutcome::Coalesced,
             (true, true) => CacheOutcome::Miss,
             (true, false) => CacheOutcome::Off,
         };
-        let took = Took { all: begun.elapsed(), waiting: waiting.elapsed() };
-        Ranked::made(candidates, chosen, arrangement.name(), &progress, cache, took)
+        let by_now = |progress: &Progress| {
+            let took = Took { all: begun.elapsed(), waiting: waiting.elapsed() };
+            let (candidates, chosen) = (Arc::clone(&candidates), chosen.clone());
+            Ranked::made(candidates, chosen, arrangement.name(), progress, cache, took)
+        };
+        let progress = match improved {
+            None => seat.wait(until).await,
+            Some(show) => seat.follow(until, |progress| show(by_now(progress))).await,
+        };
+        by_now(&progress)
     }
 }
 

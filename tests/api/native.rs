@@ -42,13 +42,6 @@ async fn problems_name_the_field() {
 }
 
 #[tokio::test]
-async fn what_is_not_built_says_so() {
-    let app = TestApp::classical().await;
-    let (_, problem) = refused(&app, &json!({"query": "tent", "stream": true})).await;
-    assert!(problem["detail"].as_str().unwrap().contains("not built yet"), "{problem}");
-}
-
-#[tokio::test]
 async fn a_search_needs_a_pipeline_with_a_collection() {
     let app = TestApp::classical().await;
     let body = json!({"query": "tent", "explain": false, "stream": false, "user": "u"});
@@ -76,7 +69,7 @@ async fn a_body_over_the_limit_is_refused_whole_or_in_pieces() {
     let small = format!("[server]\nmax_body = \"1KiB\"\n{CLASSICAL}");
     let app = TestApp::start(&small).await;
     let text = json!({"query": "x".repeat(2000)}).to_string();
-    for route in ["/v1/search", "/v1/rerank", "/v2/rerank"] {
+    for route in ["/v1/search", "/v1/rerank", "/v2/rerank", "/rerank", "/voyage/v1/rerank"] {
         assert_eq!(app.post_text(route, text.clone()).await.status(), 413, "{route}");
         let pieces = futures::stream::iter(
             text.as_bytes().chunks(100).map(<[u8]>::to_vec).collect::<Vec<_>>(),

@@ -46,6 +46,15 @@ pub struct Shop {
 
 impl Shop {
     pub async fn open(base_url: &str) -> Self {
+        Self::configured(base_url, "").await
+    }
+
+    /// With a limit on the requests under way.
+    pub async fn limited(base_url: &str, most: usize) -> Self {
+        Self::configured(base_url, &format!("[limits]\nmax_in_flight = {most}\n")).await
+    }
+
+    async fn configured(base_url: &str, more: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
         let config = format!(
             r#"
@@ -86,6 +95,7 @@ strategy = "none"
 [pipelines.missing]
 collection = "nothing-here"
 strategy = "none"
+{more}
 {}"#,
             data.path().display(),
             faults::config(base_url)

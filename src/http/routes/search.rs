@@ -9,10 +9,11 @@ use serde_json::{Map, Value};
 
 use super::natively;
 use crate::domain::{DocId, Document, Explanation, FirstStageScores, Query, StrategyName, Usage};
+use crate::http::admission::Place;
 use crate::http::arrival::Arrival;
-use crate::http::error::{ApiError, ErrorCode};
+use crate::http::error::ApiError;
 use crate::http::state::HttpState;
-use crate::http::{body, deadline, ranked};
+use crate::http::{body, deadline, ranked, stream};
 use crate::pipeline::{Answer, Asked, ExplainInfo, RankingInfo, SearchRequest, Timing};
 use crate::retrieve::Filter;
 
@@ -60,9 +61,14 @@ async fn answer(
     request: Request,
 ) -> Result<Response, ApiError> {
     let headers = request.headers().clone();
+    let place = request.extensions().get::<Arc<Place>>().cloned();
     let body: SearchBody = body::object(request, state.max_body()).await?;
     let deadline = deadline::read(&headers, body.deadline_ms)?;
+    let is_streamed = body.stream == Some(true);
     let request = read(body, &arrival, deadline)?;
+    if is_streamed {
+        return stream::respond(Arc::clone(state.gateway()), request, arrival.id, place).await;
+    }
     let answer = state.gateway().search(request).await?;
     ranked::respond(&answer, &SearchAnswer::of(&answer))
 }
@@ -72,10 +78,6 @@ fn read(
     arrival: &Arrival,
     deadline: Option<std::time::Duration>,
 ) -> Result<SearchRequest, ApiError> {
-    if body.stream == Some(true) {
-        let detail = "stream is not built yet: leave it out or send false";
-        return Err(ApiError::new(ErrorCode::NotBuilt, detail).about("stream"));
-    }
     let query =
         Query::new(&body.query).map_err(|error| ApiError::invalid("query", error.to_string()))?;
     let strategy = body
@@ -167,6 +169,20 @@ impl<'a> SearchAnswer<'a> {
             usage: &answer.usage,
             timing_ms: &answer.timing,
         }
+    }
+}
+
+/// The part of an answer that changes while replies come in.
+#[derive(Serialize)]
+pub(in crate::http) struct Order<'a> {
+    results: Vec<SearchResult<'a>>,
+    ranking: &'a RankingInfo,
+}
+
+impl<'a> SearchAnswer<'a> {
+    /// Its results and how they came about.
+    pub(in crate::http) fn order(self) -> Order<'a> {
+        Order { results: self.results, ranking: self.ranking }
     }
 }
 

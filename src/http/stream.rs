@@ -1,0 +1,152 @@
+//! Server-sent events of a search: what is known at once, and what becomes
+//! known until the complete answer.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::Stream;
+use futures::stream;
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::mpsc::Receiver;
+
+use super::access::Ending;
+use super::admission::Place;
+use super::error::{ApiError, ErrorCode};
+use super::ranked::RankedNote;
+use super::routes::SearchAnswer;
+use crate::pipeline::{Answer, Event, Follower, Gateway, RequestError, SearchRequest};
+
+type Work = Pin<Box<dyn Future<Output = Result<Answer, RequestError>> + Send>>;
+
+/// What comes next of a search.
+enum Next {
+    Event(Event),
+    End(Box<Result<Answer, RequestError>>),
+}
+
+/// A search under way. Dropping it means that the client left: its calls are
+/// cancelled.
+struct Running {
+    /// None after its end.
+    work: Option<Work>,
+    heard: Receiver<Event>,
+    /// Its end, until that is told.
+    result: Option<Box<Result<Answer, RequestError>>>,
+    ending: Ending,
+    request_id: Arc<str>,
+    /// Its place among the requests under way.
+    _place: Option<Arc<Place>>,
+}
+
+/// Starts a search whose answer is a stream.
+///
+/// # Errors
+/// When the first stage gives nothing: then there is nothing to stream.
+pub(super) async fn respond(
+    gateway: Arc<Gateway>,
+    request: SearchRequest,
+    request_id: Arc<str>,
+    place: Option<Arc<Place>>,
+) -> Result<Response, ApiError> {
+    let (follower, heard) = Follower::new();
+    let work = Box::pin(async move { gateway.search_followed(request, &follower).await });
+    let ending = Ending::default();
+    let mut running = Running {
+        work: Some(work),
+        heard,
+        result: None,
+        ending: ending.clone(),
+        request_id,
+        _place: place,
+    };
+    let first = match running.next().await {
+        Some(Next::End(result)) if result.is_err() => {
+            return Err((*result).err().map_or_else(no_answer, ApiError::from));
+        }
+        first => first,
+    };
+    let mut response =
+        Sse::new(events(running, first)).keep_alive(KeepAlive::default()).into_response();
+    // Proxies that collect answers would keep it all until the end.
+    let unbuffered = HeaderName::from_static("x-accel-buffering");
+    response.headers_mut().insert(unbuffered, HeaderValue::from_static("no"));
+    response.extensions_mut().insert(ending);
+    Ok(response)
+}
+
+fn no_answer() -> ApiError {
+    ApiError::new(ErrorCode::Internal, "the search ended without an answer")
+}
+
+fn events(
+    running: Running,
+    first: Option<Next>,
+) -> impl Stream<Item = Result<sse::Event, Infallible>> + Send + 'static {
+    stream::unfold((running, first), |(mut running, first)| async move {
+        let next = match first {
+            Some(next) => next,
+            None => running.next().await?,
+        };
+        let event = running.event(next);
+        Some((Ok(event), (running, None)))
+    })
+}
+
+impl Running {
+    /// None after the end.
+    async fn next(&mut self) -> Option<Next> {
+        if let Some(work) = self.work.as_mut() {
+            tokio::select! {
+                biased;
+                Some(event) = self.heard.recv() => return Some(Next::Event(event)),
+                result = work => {
+                    self.work = None;
+                    self.result = Some(Box::new(result));
+                }
+            }
+        }
+        // What was told before the end comes before it.
+        match self.heard.try_recv() {
+            Ok(event) => Some(Next::Event(event)),
+            Err(_) => self.result.take().map(Next::End),
+        }
+    }
+
+    fn event(&self, next: Next) -> sse::Event {
+        match next {
+            Next::Event(Event::Classical(answer)) => of_order("classical", &answer),
+            Next::Event(Event::Ranking(answer)) => of_order("ranking", &answer),
+            Next::Event(Event::Explanation { id, explanation }) => {
+                written("explanation", &json!({ "id": id, "explanation": explanation }))
+            }
+            Next::End(result) => match *result {
+                Ok(answer) => {
+                    self.ending.ranked(RankedNote::of(&answer));
+                    written("done", &SearchAnswer::of(&answer))
+                }
+                Err(error) => {
+                    let error = ApiError::from(error);
+                    self.ending.failed(error.code);
+                    written("error", &error.as_problem(&self.request_id))
+                }
+            },
+        }
+    }
+}
+
+/// The part of an answer that an order is.
+fn of_order(name: &str, answer: &Answer) -> sse::Event {
+    written(name, &SearchAnswer::of(answer).order())
+}
+
+fn written(name: &str, data: &impl Serialize) -> sse::Event {
+    sse::Event::default().event(name).json_data(data).unwrap_or_else(|error| {
+        tracing::error!(%error, "an event can't be written");
+        sse::Event::default().event("error").data("{\"code\":\"internal\"}")
+    })
+}
