@@ -14,11 +14,13 @@ mod dialects;
 mod error;
 mod host;
 mod layers;
+mod playground;
 mod ranked;
 mod router;
 mod routes;
 mod serve;
 mod state;
+mod stream;
 mod upload;
 mod uploads;
 

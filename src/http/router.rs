@@ -3,12 +3,13 @@
 use axum::Router;
 use axum::routing::{delete, get, post};
 
-use super::dialects::{CohereV2, RerankV1, rerank};
+use super::dialects::{CohereV2, RerankV1, Unprefixed, Voyage, rerank};
 use super::state::HttpState;
-use super::{layers, routes};
+use super::{layers, playground, routes};
 
 /// The routes whose requests are ranked: counted in metrics, limited in number.
-const RANKED: [&str; 3] = ["/v1/search", "/v1/rerank", "/v2/rerank"];
+const RANKED: [&str; 5] =
+    ["/v1/search", "/v1/rerank", "/v2/rerank", "/rerank", "/voyage/v1/rerank"];
 
 /// Whether requests of a route are ranked.
 pub(super) fn is_ranked(route: &str) -> bool {
@@ -21,7 +22,9 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/search", post(routes::search))
         .route("/v1/explain", post(routes::explain))
         .route("/v1/rerank", post(rerank::<RerankV1>))
-        .route("/v2/rerank", post(rerank::<CohereV2>));
+        .route("/v2/rerank", post(rerank::<CohereV2>))
+        .route("/rerank", post(rerank::<Unprefixed>))
+        .route("/voyage/v1/rerank", post(rerank::<Voyage>));
     let plain = Router::new()
         .route("/v1/pipelines", get(routes::pipelines))
         .route("/v1/prompts", get(routes::prompts))
@@ -31,6 +34,9 @@ pub fn router(state: HttpState) -> Router {
             post(routes::store_documents).get(routes::document_ids),
         )
         .route("/v1/collections/{name}/documents/{id}", delete(routes::delete_document))
+        .route("/", get(playground::page))
+        .route("/playground.css", get(playground::style))
+        .route("/playground.js", get(playground::script))
         .route("/healthz", get(routes::healthz))
         .route("/readyz", get(routes::readyz))
         .route("/metrics", get(routes::metrics));

@@ -5,11 +5,13 @@
 
 mod app;
 mod connections;
+mod dialects;
 mod documents;
 mod embedder;
 mod embeddings;
 mod engines;
 mod eval;
+mod eval_replay;
 mod explain;
 mod fake_embeddings;
 mod fake_llm;
@@ -19,6 +21,7 @@ mod lang;
 mod lists;
 mod llm;
 mod native;
+mod playground;
 #[path = "../program/mod.rs"]
 mod program;
 mod promotion;
@@ -34,3 +37,4 @@ mod search;
 mod server_engine;
 mod simulate;
 mod strategies;
+mod stream;
