@@ -1,7 +1,7 @@
 //! How many ranked requests may be under way at a time.
 //!
-//! One more than that is turned away at once, before its body is read: a
-//! rejection has to cost almost nothing, or an overload becomes an outage.
+//! One more than that is turned away without a look into its body: a rejection
+//! has to cost almost nothing, or an overload becomes an outage.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::arrival::Arrival;
+use super::body;
 use super::dialects::Dialect;
 use super::error::{ApiError, ErrorCode};
 use super::state::HttpState;
@@ -71,7 +72,9 @@ pub(super) async fn admit(
         "as many requests are under way as this gateway takes: try again later",
     );
     let id = Arrival::of(request.extensions()).id;
-    later(Dialect::of_path(request.uri().path()).error(&error, &id))
+    let dialect = Dialect::of_path(request.uri().path());
+    body::discard(request).await;
+    later(dialect.error(&error, &id))
 }
 
 /// The answer with the wait that it asks of the client.

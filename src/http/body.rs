@@ -16,6 +16,9 @@ use super::error::{ApiError, ErrorCode};
 /// trickles must not hold a place among the requests under way.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Longest time that is given to the rest of a body that nobody reads.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// The JSON object in the body.
 ///
 /// # Errors
@@ -56,6 +59,7 @@ async fn bytes(request: Request, max_bytes: usize) -> Result<Bytes, ApiError> {
     let declared = request.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > max_bytes) {
+        discard(request).await;
         return Err(too_large());
     }
     match Limited::new(request.into_body(), max_bytes).collect().await {
@@ -71,6 +75,20 @@ pub(super) fn typed<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T
         let path = error.path().to_string();
         not_the_type(&path, error.into_inner().to_string())
     })
+}
+
+/// Takes a body to its end and forgets it, before an answer that doesn't need
+/// it: most clients send all of it before they look, and would find the
+/// connection closed instead of the answer. One that asks before it sends
+/// (`Expect`) is answered without.
+pub(super) async fn discard(request: Request) {
+    if request.headers().contains_key(header::EXPECT) {
+        return;
+    }
+    let mut body = request.into_body();
+    let to_its_end = async { while let Some(Ok(_)) = body.frame().await {} };
+    // Who is slower than that may lose the answer.
+    let _ = tokio::time::timeout(LINGER, to_its_end).await;
 }
 
 /// Reads the typed form and nothing else: members that the type doesn't have

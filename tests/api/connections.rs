@@ -57,6 +57,41 @@ async fn a_head_over_32_kib_is_refused() {
     assert!(converse(&app, &text).await.starts_with("HTTP/1.1 200"));
 }
 
+/// A gateway that lets nobody in, and one that takes small bodies only, with
+/// the status that each refuses with.
+async fn refusing() -> [(TestApp, &'static str); 2] {
+    let full = TestApp::start(&format!("{CLASSICAL}\n[limits]\nmax_in_flight = 0\n")).await;
+    let narrow = TestApp::start(&format!("[server]\nmax_body = \"1KiB\"\n{CLASSICAL}")).await;
+    [(full, "429"), (narrow, "413")]
+}
+
+/// The head of a request that announces a body.
+fn announcing(length: usize, more: &str) -> String {
+    format!(
+        "POST /v2/rerank HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\nconnection: close\r\n{more}\r\n"
+    )
+}
+
+#[tokio::test]
+async fn who_sends_everything_first_gets_the_refusal() {
+    // More than the buffers of both sides hold.
+    let body = "x".repeat(12 << 20);
+    for (app, status) in refusing().await {
+        let head = announcing(body.len(), "");
+        let answer = converse(&app, &format!("{head}{body}")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_before_sending_is_refused_without_a_body() {
+    for (app, status) in refusing().await {
+        let answer = converse(&app, &announcing(12 << 20, "expect: 100-continue\r\n")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn the_host_has_to_be_clear() {
     let app = TestApp::classical().await;
