@@ -20,8 +20,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("simulate", &["domain", "llm", "retrieve"]),
     ("cache", &["domain", "rerank", "explain"]),
     ("pipeline", &["domain", "prompt", "llm", "retrieve", "rerank", "explain", "cache"]),
-    // Asks pipelines, as clients do, with recordings around their models.
-    ("eval", &["domain", "explain", "llm", "pipeline", "retrieve"]),
+    // Asks pipelines, as clients do, with recordings around their models, and an
+    // LLM that judges.
+    ("eval", &["domain", "prompt", "llm", "retrieve", "rerank", "explain", "pipeline"]),
     // The types of sections live in the modules that read them.
     ("config", &["llm", "retrieve", "pipeline", "cache", "secret"]),
     ("telemetry", &["config", "llm", "rerank", "explain", "retrieve"]),

@@ -26,7 +26,7 @@ pub use parts::{Parts, build, check, missing_secrets, prompts_dir};
 use reload::Reloader;
 pub use retrieval::{documents, engine};
 use watch::Fingerprint;
-pub use workbench::{Secrets, Workbench};
+pub use workbench::{Around, Secrets, Workbench};
 
 /// A gateway that is bound to its address and ready to run.
 pub struct App {

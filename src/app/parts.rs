@@ -34,12 +34,17 @@ pub struct Parts {
 impl Parts {
     /// Loads what the first request would have to wait for. Blocks.
     pub fn warm_up(&self) {
-        tokens::warm();
-        if let Some(encoder) = &self.encoder
-            && let Err(error) = encoder.warm_up()
-        {
-            tracing::error!(%error, "the embedding model can't be loaded; hybrid serves BM25");
-        }
+        warm_up(self.encoder.as_deref());
+    }
+}
+
+/// Loads the tokenizer and the embedding model. Blocks.
+pub(super) fn warm_up(encoder: Option<&dyn Encoder>) {
+    tokens::warm();
+    if let Some(encoder) = encoder
+        && let Err(error) = encoder.warm_up()
+    {
+        tracing::error!(%error, "the embedding model can't be loaded; hybrid serves BM25");
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::AppError;
-use super::parts::{models, parallel, registry, serving_with};
+use super::parts::{models, parallel, registry, serving_with, warm_up};
 use super::retrieval::{Retrieval, Use};
 use crate::cache::RankingCache;
 use crate::config::Loaded;
@@ -22,6 +22,9 @@ pub enum Secrets {
     /// No call is made: every model is there.
     NotNeeded,
 }
+
+/// Puts something around a model of this name in the configuration.
+pub type Around<'a> = dyn Fn(&str, &Arc<dyn ChatModel>) -> Arc<dyn ChatModel> + 'a;
 
 /// The parts of a configuration, each made once for all gateways.
 pub struct Workbench {
@@ -73,12 +76,15 @@ impl Workbench {
         parallel(&self.loaded.config)
     }
 
-    /// Opens the configured first stage, once for all gateways.
+    /// Opens the configured first stage, once for all gateways, and loads what
+    /// its first answer would have to wait for. Blocks.
     ///
     /// # Errors
     /// When another process holds the engine's folder, or it can't be made.
     pub fn first_stage(&self) -> Result<Arc<dyn Retriever>, AppError> {
-        Ok(Arc::new(Retrieval::open(&self.loaded, Use::Serving)?.first_stage()))
+        let retrieval = Retrieval::open(&self.loaded, Use::Serving)?;
+        warm_up(Some(retrieval.encoder.as_ref()));
+        Ok(Arc::new(retrieval.first_stage()))
     }
 
     /// A gateway of all pipelines over a first stage, whose models have
@@ -91,7 +97,7 @@ impl Workbench {
     pub fn gateway(
         &self,
         first_stage: Arc<dyn Retriever>,
-        around: &dyn Fn(&str, &Arc<dyn ChatModel>) -> Arc<dyn ChatModel>,
+        around: &Around<'_>,
         secret: [u8; 32],
     ) -> Result<Gateway, AppError> {
         let wrapped = |(name, slot): (&String, &ModelSlot)| {

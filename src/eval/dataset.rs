@@ -12,7 +12,7 @@ use super::judgments::Judgments;
 use crate::domain::Query;
 use crate::retrieve::{CorpusLines, IndexError};
 
-/// A BEIR folder without its corpus.
+/// A BEIR folder. Its corpus is read only where documents are asked for.
 #[derive(Debug)]
 pub struct Dataset {
     folder: PathBuf,
@@ -81,6 +81,17 @@ impl Dataset {
     /// At the first line that is none.
     pub fn judgments(&self) -> Result<Judgments<'_>, InvalidFile> {
         Judgments::parse(&self.qrels_text, &self.qrels_file.to_string_lossy())
+    }
+
+    /// BLAKE3 hashes of the queries' file and of the judgments', with their
+    /// paths within the folder.
+    #[must_use]
+    pub fn hashes(&self) -> [(String, blake3::Hash); 2] {
+        let inside = self.qrels_file.strip_prefix(&self.folder).unwrap_or(&self.qrels_file);
+        [
+            ("queries.jsonl".to_owned(), blake3::hash(self.queries_text.as_bytes())),
+            (inside.display().to_string(), blake3::hash(self.qrels_text.as_bytes())),
+        ]
     }
 
     /// The file of its documents.
@@ -168,6 +179,16 @@ mod tests {
         let texts = dataset.documents(&BTreeSet::from(["a", "z"])).unwrap();
         assert_eq!(texts.get("a").unwrap().text, "new");
         assert!(texts.get("7").is_none() && texts.get("z").is_none());
+    }
+
+    #[test]
+    fn the_hashes_are_those_of_the_files() {
+        let (folder, dataset) = dataset("{\"_id\": \"q1\", \"text\": \"tent\"}\n");
+        let [queries, judgments] = dataset.hashes();
+        assert_eq!((queries.0.as_str(), judgments.0.as_str()), ("queries.jsonl", "qrels/test.tsv"));
+        for (file, hash) in [queries, judgments] {
+            assert_eq!(blake3::hash(&fs::read(folder.path().join(file)).unwrap()), hash);
+        }
     }
 
     #[test]

@@ -27,7 +27,9 @@ impl<'t> Judgments<'t> {
         let header = rows.next_if(|(_, line)| is_header(line)).is_some();
         let tabs = header || rows.peek().is_some_and(|(_, line)| line.split('\t').count() == 3);
         let parts = if tabs { tabbed } else { spaced };
-        let mut judgments = Self::default();
+        let mut by_query = BTreeMap::new();
+        // Lines of one query mostly stand together.
+        let mut open: (&str, HashMap<&str, i32>) = ("", HashMap::new());
         for (at, line) in rows {
             let Some((query, document, grade)) = parts(line) else {
                 let shape = if tabs {
@@ -40,13 +42,38 @@ impl<'t> Judgments<'t> {
             let Ok(grade) = grade.parse::<i32>() else {
                 return Err(wrong(at, format!("{grade:?} is no grade: write a whole number")));
             };
-            let documents = judgments.by_query.entry(query).or_default();
-            if documents.insert(document, grade).is_some() {
+            if query != open.0 {
+                let as_many = || HashMap::with_capacity(open.1.len());
+                let reopened = by_query.remove(query).unwrap_or_else(as_many);
+                let (before, documents) = std::mem::replace(&mut open, (query, reopened));
+                by_query.insert(before, documents);
+            }
+            if open.1.insert(document, grade).is_some() {
                 let problem = format!("{document:?} is judged twice for query {query:?}");
                 return Err(wrong(at, format!("{problem}: keep one of the lines")));
             }
         }
-        Ok(judgments)
+        by_query.insert(open.0, open.1);
+        // No query is called so: nothing was open before the first.
+        by_query.remove("");
+        Ok(Self { by_query })
+    }
+
+    /// These with more grades for documents that have none: what is judged
+    /// stays as it is.
+    #[must_use]
+    pub fn filled<'s>(
+        &self,
+        more: impl IntoIterator<Item = (&'s str, &'s str, i32)>,
+    ) -> Judgments<'s>
+    where
+        't: 's,
+    {
+        let mut filled: Judgments<'s> = self.clone();
+        for (query, document, grade) in more {
+            filled.by_query.entry(query).or_default().entry(document).or_insert(grade);
+        }
+        filled
     }
 
     /// Every query with its grades, in the order of their names.
@@ -103,7 +130,27 @@ mod tests {
         assert_eq!(judgments.of("8"), None);
     }
 
+    #[test]
+    fn lines_of_a_query_need_not_stand_together() {
+        let judgments = Judgments::parse("q 0 a 1\nr 0 a 2\nq 0 b 3\n", "f").unwrap();
+        assert_eq!((judgments.iter().count(), judgments.of("q").unwrap().len()), (2, 2));
+        assert_eq!((judgments.of("q").unwrap()["a"], judgments.of("r").unwrap()["a"]), (1, 2));
+        assert_eq!(Judgments::parse("", "f").unwrap(), Judgments::default());
+    }
+
+    #[test]
+    fn what_is_judged_is_never_judged_again() {
+        let judgments = Judgments::parse("q 0 a 2\nq 0 b 0\n", "f").unwrap();
+        let more = [("q", "a", 0), ("q", "b", 3), ("q", "c", 1), ("r", "a", 3), ("q", "c", 3)];
+        let filled = judgments.filled(more);
+        let of = filled.of("q").unwrap();
+        assert_eq!((of["a"], of["b"], of["c"], of.len()), (2, 0, 1, 3));
+        assert_eq!(filled.of("r").unwrap()["a"], 3);
+        assert_eq!(judgments.of("q").unwrap().len(), 2);
+    }
+
     #[test_case("q 0 d 1\nq 0 d 1\n", 2, "judged twice" ; "twice")]
+    #[test_case("q 0 d 1\nr 0 d 1\nq 0 d 1\n", 3, "judged twice" ; "twice, apart")]
     #[test_case("q 0 d 1\n\nq 0 d\n", 3, "four fields" ; "a field less")]
     #[test_case("q 0 d 1 x\n", 1, "four fields" ; "a field more")]
     #[test_case("query-id\tcorpus-id\tscore\nq\td\n", 2, "three fields" ; "a tab less")]

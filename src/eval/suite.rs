@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::judge::JudgeConfig;
 use super::metric::Metric;
 
 /// A suite file.
@@ -45,6 +46,8 @@ pub struct Suite {
     /// What has to hold.
     #[serde(default)]
     pub gates: Vec<Gate>,
+    /// Who grades documents that nobody judged; absent: nobody.
+    pub judge: Option<JudgeConfig>,
 }
 
 /// A pipeline with some of its keys changed.
@@ -118,6 +121,12 @@ impl Suite {
     pub fn baseline(&self) -> &str {
         let first = self.variants.first().map(|variant| variant.name.as_str());
         self.baseline.as_deref().or(first).unwrap_or_default()
+    }
+
+    /// The metric that decides first; none in a suite that can't be run.
+    #[must_use]
+    pub fn headline(&self) -> Option<Metric> {
+        self.metrics.first().copied()
     }
 
     fn problems(&self) -> Vec<String> {
@@ -251,6 +260,9 @@ mod tests {
     #[test_case("repeat = 2", "unknown field `repeat`" ; "unknown key")]
     #[test_case("repeats = 0", "repeats: 0 is outside 1 to 100" ; "never")]
     #[test_case("top_n = 0", "top_n" ; "no results")]
+    #[test_case("[judge]\nmodel = \"m\"\ngrades = 3", "unknown field `grades`" ; "unknown key of the judge")]
+    #[test_case("[judge]\nmodel = \"m\"\nper_call = 0", "a nonzero" ; "a judge who sees nothing")]
+    #[test_case("[judge]\ndepth = 5", "missing field `model`" ; "a judge without a model")]
     #[test_case(
         "[[gates]]\nvariant = \"x\"\nmetric = \"ndcg@10\"\nmin_delta = 0.0",
         "gates.variant: there is no variant \"x\"" ; "unknown variant")]

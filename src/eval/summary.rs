@@ -21,6 +21,9 @@ pub struct Summary {
     pub queries: usize,
     /// By variant, in the suite's order.
     pub variants: Vec<VariantSummary>,
+    /// What asking a judge came to; none where the suite has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeSummary>,
 }
 
 /// One variant.
@@ -68,7 +71,8 @@ pub struct VariantSummary {
 pub struct HolesSummary {
     /// The headline metric.
     pub metric: Metric,
-    /// Documents within the metric's cut, over all queries.
+    /// Documents within the metric's cut, over all queries, each as often as it
+    /// was asked.
     pub seen: usize,
     /// Those of them that nobody judged.
     pub unjudged: usize,
@@ -78,12 +82,31 @@ pub struct HolesSummary {
     /// The mean with unjudged documents taken out of the rankings.
     pub condensed: f64,
     /// The mean with an LLM's grades where nobody judged; none where no judge
-    /// was asked.
+    /// was asked, or it graded nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge_filled: Option<f64>,
-    /// Unjudged documents that the judge gave no grade for: not relevant
-    /// there.
+    /// Unjudged documents that the judge gave no grade for, or wasn't asked
+    /// about: not relevant there.
     pub ungraded: usize,
+}
+
+/// What asking a judge about documents that nobody judged came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct JudgeSummary {
+    /// The upstream's name for the model.
+    pub model: String,
+    /// The prompt, `name@vN`.
+    pub prompt: String,
+    /// Pairs of query and document that it was asked about.
+    pub documents: usize,
+    /// Those that got no grade.
+    pub ungraded: usize,
+    /// Calls.
+    pub calls: usize,
+    /// Calls that gave nothing usable, or couldn't be made, by reason.
+    pub failures: BTreeMap<&'static str, usize>,
+    /// Tokens and money of judging; in no variant's.
+    pub usage: Usage,
 }
 
 /// One metric of one variant.
@@ -150,7 +173,19 @@ impl Summary {
             baseline: baseline.to_owned(),
             queries: variants.first().map_or(0, |first| first.scores.by_query.len()),
             variants: summaries,
+            judge: None,
         }
+    }
+
+    /// With what documents that nobody judged may hide, by variant in this
+    /// order.
+    #[must_use]
+    pub fn with_holes(mut self, holes: Vec<HolesSummary>, judge: Option<JudgeSummary>) -> Self {
+        for (variant, holes) in self.variants.iter_mut().zip(holes) {
+            variant.holes = Some(holes);
+        }
+        self.judge = judge;
+        self
     }
 
     /// The variant of this name.

@@ -153,6 +153,49 @@ async fn what_is_measured_is_what_is_served() {
 }
 
 #[tokio::test]
+async fn the_page_tells_the_run_and_loads_nothing() {
+    let server = FakeLlm::competent(worth).await;
+    let dir = shop(&CONFIG.replace("{base_url}", &server.base_url()), SUITE);
+    let corpus = dir.path().join("shop/corpus.jsonl");
+    let documents = std::fs::read_to_string(&corpus).unwrap();
+    let hostile = documents.replace(r#""title":"""#, r#""title":"<script>alert(1)</script>""#);
+    assert_ne!(documents, hostile);
+    std::fs::write(&corpus, &hostile).unwrap();
+    let (status, _, err) = run(dir.path(), &["eval", "run", "suite.toml", "--out", "out"]).await;
+    assert_eq!(status, 0, "{err}");
+    let page = std::fs::read_to_string(dir.path().join("out/report.html")).unwrap();
+
+    assert!(page.contains("&lt;script&gt;alert(1)") && !page.contains("<script"), "{page}");
+    assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("src="));
+    let mut links = page.match_indices("href=\"").map(|(at, name)| &page[at + name.len()..]);
+    assert!(links.all(|link| link.starts_with('#')));
+    for tag in ["section", "table", "tr", "svg", "figure", "details", "ol", "li", "dl", "div"] {
+        let count = |text: &str| page.matches(text).count();
+        let open = count(&format!("<{tag}>")) + count(&format!("<{tag} "));
+        assert_eq!(open, count(&format!("</{tag}>")), "{tag}");
+    }
+    let lock = include_str!("../../prompts/prompts.lock");
+    let hash = lock.lines().find_map(|line| line.strip_suffix("  rerank-listwise/v1.md")).unwrap();
+    for told in [
+        "<h3>classical</h3>",
+        "<h3>llm</h3>",
+        "<p class=\"word\"><span aria-hidden=\"true\">▲ </span>Better</p>",
+        "Queries: 8 better, 0 the same, 0 worse.",
+        "red tent",
+        "worth 3",
+        "grade 2, relevant",
+        "not judged",
+        "rankgate eval run suite.toml --out out",
+        "baseline = &quot;classical&quot;",
+        "fake-1",
+        hash,
+        blake3::hash(hostile.as_bytes()).to_hex().as_str(),
+    ] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+}
+
+#[tokio::test]
 async fn two_variants_of_any_runs_are_compared() {
     let server = FakeLlm::competent(worth).await;
     let dir = shop(&CONFIG.replace("{base_url}", &server.base_url()), SUITE);

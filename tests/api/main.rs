@@ -11,6 +11,7 @@ mod embedder;
 mod embeddings;
 mod engines;
 mod eval;
+mod eval_judge;
 mod eval_replay;
 mod explain;
 mod fake_embeddings;

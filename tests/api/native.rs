@@ -29,7 +29,7 @@ async fn problems_name_the_field() {
         (json!({"context": "x"}), "context"),
         (json!({"deadline_ms": 0}), "deadline_ms"),
         (json!({"explain": "yes"}), "explain"),
-        (json!({"stream": true}), "stream"),
+        (json!({"stream": "yes"}), "stream"),
         (json!({"qery": "x"}), "qery"),
     ] {
         let mut body = json!({"query": "tent"});

@@ -7,7 +7,7 @@ use super::plan::{Selection, UNFINISHED};
 use super::stages::Stages;
 use crate::cli::Failure;
 use crate::cli::output::tell;
-use crate::eval::{Manifest, Mode, Recording, Unused, Variant};
+use crate::eval::{Manifest, Mode, Recording, Unused};
 
 /// A run's recording.
 pub(super) struct Journal<'a> {
@@ -58,28 +58,29 @@ impl<'a> Journal<'a> {
         Ok(recording)
     }
 
-    /// Whether the recording could be written and had everything.
+    /// Whether the recording could be written and had everything that a variant
+    /// asked for, or the judge where none is named.
     pub fn check(
         &self,
         recording: &Recording,
         stages: &Stages<'_>,
-        variant: &Variant,
+        variant: Option<&str>,
     ) -> Result<(), Failure> {
         recording.written()?;
         if recording.missing() == 0 {
             return Ok(());
         }
         let (suite, folder) = (self.selection.suite.display(), self.folder.display());
-        let changes = Manifest::read(&self.folder)?.changes(&stages.manifest()?, &variant.name);
+        let changes = Manifest::read(&self.folder)?.changes(&stages.manifest()?, variant);
         let changes = match changes.as_slice() {
             [] => "it is not of these queries or these keys".to_owned(),
             changes => changes.join("; "),
         };
+        let who = variant.map_or("judge".to_owned(), |name| format!("variant {name}"));
         Err(Failure(format!(
-            "variant {}: the recording in {folder} doesn't have all that is asked for ({} of it \
-             is missing): {changes}. Record again where the model can be reached: rankgate eval \
-             run {suite} --record {folder}",
-            variant.name,
+            "{who}: the recording in {folder} doesn't have all that is asked for ({} of it is \
+             missing): {changes}. Record again where the model can be reached: rankgate eval run \
+             {suite} --record {folder}",
             recording.missing()
         )))
     }

@@ -1,8 +1,11 @@
 //! `rankgate eval`: rankings against labelled sets. One file for each command.
 
+mod asked;
 mod compare;
 mod estimate;
 mod journal;
+mod judge;
+mod out;
 mod plan;
 mod run;
 mod score;

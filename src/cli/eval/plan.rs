@@ -41,6 +41,9 @@ impl Selection {
 
 /// A suite with everything it needs.
 pub(super) struct Plan {
+    /// The suite's file and its text.
+    pub file: PathBuf,
+    pub text: String,
     pub suite: Suite,
     /// Those that are run, in the suite's order.
     pub variants: Vec<Variant>,
@@ -73,7 +76,8 @@ impl Plan {
         }
         let corpus = corpus_hash(&dataset.corpus())?;
         let loaded = with_variants(load(source, "warn")?, &variants, &corpus)?;
-        Ok(Self { suite, variants, dataset, topics, corpus, loaded })
+        let file = file.clone();
+        Ok(Self { file, text, suite, variants, dataset, topics, corpus, loaded })
     }
 
     /// The pipeline of a variant.

@@ -1,13 +1,13 @@
 //! `rankgate eval run`: a suite, from its data to its verdict.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::journal::Journal;
+use super::judge::{self, Found, Holes};
+use super::out::{self, Results, Setup, rounds_of, run_of};
 use super::plan::{Plan, Selection};
 use super::stages::Stages;
 use crate::app::{self, Secrets, Workbench};
@@ -15,16 +15,16 @@ use crate::cli::output::{print, print_json, tell};
 use crate::cli::{Failure, Outcome, Verdict, runtime};
 use crate::config::ConfigSource;
 use crate::eval::{
-    Judgments, Measured, Mode, Round, Row, Run, Scores, Suite, Summary, Topic, Variant, ask_all,
-    judge, markdown, mean_scores, score,
+    self, Judgments, Measured, Mode, Round, Row, Run, Scores, Suite, Summary, Topic, Variant,
+    ask_all, markdown, mean_scores, score,
 };
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// Write the summary, the report, a line for each query and a run file for each
-    /// variant into this folder
+    /// Write the summary, the report (as a page and as text), a line for each query
+    /// and a run file for each variant into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Keep candidates and replies in this folder. Replies that are there already
@@ -37,14 +37,6 @@ pub(super) struct Args {
     /// Print the summary as one JSON document
     #[arg(long)]
     json: bool,
-}
-
-/// A line of `per_query.jsonl`.
-#[derive(serde::Serialize)]
-struct Line<'a> {
-    #[serde(flatten)]
-    row: &'a Row,
-    metrics: BTreeMap<String, f64>,
 }
 
 /// A variant that was run.
@@ -74,6 +66,7 @@ pub(super) fn run(source: &ConfigSource, args: &Args) -> Outcome {
     let workbench = Workbench::new(plan.loaded.clone(), secrets)?;
     let stages = Stages::open(&plan, &workbench, &recording)?;
     let judgments = plan.dataset.judgments()?;
+    let judge = judge::of(&plan, workbench.registry(), |name| stages.model(name))?;
     let runtime = runtime()?;
     let mut ran = Vec::new();
     for variant in &plan.variants {
@@ -89,15 +82,22 @@ pub(super) fn run(source: &ConfigSource, args: &Args) -> Outcome {
             };
             let asked = runtime.block_on(ask(round, &plan, variant));
             // What is missing in a recording shows as failures: it comes first.
-            journal.check(&recording, &stages, variant)?;
+            journal.check(&recording, &stages, Some(&variant.name))?;
             let asked = asked?;
             rounds.push(scores(&plan.suite, &judgments, &plan.topics, &asked));
             rows.extend(asked);
         }
         ran.push(Ran { name: &variant.name, rows, scores: mean_scores(&rounds), rounds });
     }
+    let holes = Holes { plan: &plan, judgments: &judgments };
+    let runs: Vec<Vec<Run<'_>>> = ran.iter().map(|it| rounds_of(&it.rows)).collect();
+    let found = runtime.block_on(holes.measure(judge.as_ref(), &runs));
+    journal.check(&recording, &stages, None)?;
+    let found = found?;
     journal.finish(&recording, &stages)?;
-    conclude(args, &plan.suite, &ran)
+    let serving = stages.serving()?;
+    let setup = Setup { plan: &plan, judgments: &judgments, serving: &serving };
+    conclude(args, &setup, &ran, &found)
 }
 
 async fn ask(round: Round<'_>, plan: &Plan, variant: &Variant) -> Result<Vec<Row>, Failure> {
@@ -145,13 +145,7 @@ fn scores(suite: &Suite, judgments: &Judgments<'_>, topics: &[Topic], rows: &[Ro
     scores
 }
 
-/// The rankings of the rows, which are of one round.
-fn run_of<'r>(rows: impl IntoIterator<Item = &'r Row>) -> Run<'r> {
-    let order = |row: &'r Row| row.order.iter().map(String::as_str).collect();
-    Run::of_orders(rows.into_iter().map(|row| (row.query.as_str(), order(row))).collect())
-}
-
-fn conclude(args: &Args, suite: &Suite, ran: &[Ran<'_>]) -> Outcome {
+fn conclude(args: &Args, setup: &Setup<'_>, ran: &[Ran<'_>], found: &Found) -> Outcome {
     let measured: Vec<Measured<'_>> = ran
         .iter()
         .map(|it| Measured {
@@ -161,12 +155,15 @@ fn conclude(args: &Args, suite: &Suite, ran: &[Ran<'_>]) -> Outcome {
             rounds: &it.rounds,
         })
         .collect();
+    let suite = &setup.plan.suite;
     let summary = Summary::of(&measured, suite.baseline());
-    let verdicts = judge(suite, &summary, &measured);
-    let title = args.selection.suite.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let page = markdown(&title.unwrap_or_default(), &summary, &verdicts);
+    let summary = summary.with_holes(found.holes.clone(), found.judge.clone());
+    let verdicts = eval::judge(suite, &summary, &measured);
+    let page = markdown(&setup.title(), &summary, &verdicts);
     if let Some(folder) = &args.out {
-        write(folder, ran, &summary, &page)?;
+        let results = Results { measured: &measured, summary: &summary, verdicts: &verdicts };
+        out::write(folder, setup, &results, &page)?;
+        found.write(folder)?;
     }
     if args.json {
         print_json(&summary)?;
@@ -178,34 +175,4 @@ fn conclude(args: &Args, suite: &Suite, ran: &[Ran<'_>]) -> Outcome {
         tell(&format!("failed: {}", verdict.text));
     }
     Ok(if failed.is_empty() { Verdict::Good } else { Verdict::Bad })
-}
-
-fn write(folder: &Path, ran: &[Ran<'_>], summary: &Summary, page: &str) -> Result<(), Failure> {
-    let put = |name: &str, text: &str| {
-        let file = folder.join(name);
-        fs::write(&file, text).map_err(|error| Failure(format!("{}: {error}", file.display())))
-    };
-    fs::create_dir_all(folder)
-        .map_err(|error| Failure(format!("{}: {error}", folder.display())))?;
-    put("summary.json", &(serde_json::to_string_pretty(summary)? + "\n"))?;
-    put("report.md", page)?;
-    let mut lines = String::new();
-    for Ran { name, rows, scores, rounds } in ran {
-        for (repeat, _) in (1..).zip(rounds) {
-            let run = run_of(rows.iter().filter(|row| row.repeat == repeat)).to_trec(name);
-            // No variant has such a sign in its name.
-            let file = if repeat == 1 { (*name).to_owned() } else { format!("{name}@{repeat}") };
-            put(&format!("{file}.trec"), &run)?;
-        }
-        let names: Vec<String> = scores.metrics.iter().map(ToString::to_string).collect();
-        for row in rows {
-            let values = rounds.get(row.repeat as usize - 1);
-            let values = values.and_then(|it| it.by_query.get(&row.query));
-            let values = values.into_iter().flatten().copied();
-            let metrics = names.iter().cloned().zip(values).collect();
-            lines += &serde_json::to_string(&Line { row, metrics })?;
-            lines.push('\n');
-        }
-    }
-    put("per_query.jsonl", &lines)
 }

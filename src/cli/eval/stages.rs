@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 
+use super::asked::Asked;
 use super::plan::Plan;
 use crate::app::Workbench;
 use crate::cli::Failure;
-use crate::domain::StrategyName;
 use crate::eval::{
     Manifest, Mode, Recorded, Recording, Run, RunFile, Shuffled, Texts, Unasked, Variant,
 };
 use crate::llm::ChatModel;
-use crate::pipeline::{ExplainMode, Gateway};
-use crate::prompt::Task;
+use crate::pipeline::{Gateway, Serving};
+use crate::prompt::PromptRef;
 use crate::retrieve::Retriever;
 
 /// Everything that the gateways of a run share.
@@ -74,6 +74,19 @@ impl<'p> Stages<'p> {
         Ok(self.workbench.gateway(self.first_stage(variant)?, &around, secret)?)
     }
 
+    /// A model for work that is no variant's, with the recording around it; none
+    /// where it can't be called.
+    pub fn model(&self, name: &str) -> Option<Arc<dyn ChatModel>> {
+        if !self.plan.loaded.config.llm.enabled {
+            return None;
+        }
+        let model = Arc::clone(self.workbench.model(name)?);
+        Some(match &self.recording {
+            Some(recording) => recording.around(model, self.asked(name), 1),
+            None => Arc::new(Unasked(model)),
+        })
+    }
+
     /// What shapes the replies of a model besides what it is asked. Where it is
     /// reached and what it costs don't.
     fn asked(&self, name: &str) -> String {
@@ -101,6 +114,13 @@ impl<'p> Stages<'p> {
         })
     }
 
+    /// The variants as they are served.
+    pub fn serving(&self) -> Result<Arc<Serving>, Failure> {
+        let first = self.plan.variants.first();
+        let first = first.ok_or_else(|| Failure("the suite has no variants".into()))?;
+        Ok(self.gateway(first, 1)?.serving())
+    }
+
     /// What the run is made of.
     pub fn manifest(&self) -> Result<Manifest, Failure> {
         let mut variants = BTreeMap::new();
@@ -111,8 +131,20 @@ impl<'p> Stages<'p> {
         Ok(Manifest {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             corpus: self.plan.corpus.to_hex().to_string(),
+            judge: self.judge()?,
             variants,
         })
+    }
+
+    /// What the suite's judge is made of.
+    fn judge(&self) -> Result<Option<Recorded>, Failure> {
+        let Some(judge) = &self.plan.suite.judge else { return Ok(None) };
+        let prompt = self.workbench.registry().get(&judge.prompt.parse::<PromptRef>()?)?;
+        Ok(Some(Recorded {
+            pipeline: serde_json::Map::new(),
+            model: self.workbench.model(&judge.model).map(|it| it.spec().model.clone()),
+            prompts: BTreeMap::from([(prompt.id().to_string(), prompt.sha256().to_owned())]),
+        }))
     }
 }
 
@@ -137,17 +169,9 @@ fn recorded(gateway: &Gateway, variant: &Variant) -> Result<Recorded, Failure> {
         _ => serde_json::Map::new(),
     };
     keys.insert("shuffle".into(), variant.shuffle.into());
-    let explains = config.explain == ExplainMode::On;
-    let ranks = config.strategy != StrategyName::None;
-    let used = |task: Task| match task {
-        Task::Explain => explains,
-        Task::Contrast | Task::Judge => false,
-        Task::Listwise | Task::Graded | Task::Pointwise | Task::Pairwise => ranks,
-    };
-    let prompts = pipeline.prompts().iter().filter(|(task, _)| used(**task));
-    Ok(Recorded {
-        pipeline: keys,
-        model: pipeline.model().filter(|_| ranks || explains).map(str::to_owned),
-        prompts: prompts.map(|(_, it)| (it.id().to_string(), it.sha256().to_owned())).collect(),
-    })
+    let asked = Asked::of(config);
+    let prompts = asked.prompts(&pipeline);
+    let prompts = prompts.map(|(_, it)| (it.id().to_string(), it.sha256().to_owned())).collect();
+    let model = pipeline.model().filter(|_| asked.ranks.or(asked.explains).is_some());
+    Ok(Recorded { pipeline: keys, model: model.map(str::to_owned), prompts })
 }

@@ -117,6 +117,7 @@ impl End {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
 fn name_of<S: Serializer>(failure: &Failure, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(failure.as_str())
 }

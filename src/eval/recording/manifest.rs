@@ -20,6 +20,9 @@ pub struct Manifest {
     pub corpus: String,
     /// By variant.
     pub variants: BTreeMap<String, Recorded>,
+    /// The judge of what nobody judged, where the suite has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<Recorded>,
 }
 
 /// What a variant was made of.
@@ -57,16 +60,24 @@ impl Manifest {
         fs::write(&file, text + "\n").map_err(failed)
     }
 
-    /// What is otherwise in `now` for a variant, as phrases.
+    /// What is otherwise in `now` for a variant, or for the judge where none is
+    /// named, as phrases.
     #[must_use]
-    pub fn changes(&self, now: &Self, variant: &str) -> Vec<String> {
+    pub fn changes(&self, now: &Self, variant: Option<&str>) -> Vec<String> {
         let mut changes = Vec::new();
         if self.corpus != now.corpus {
             changes.push("the documents were changed".to_owned());
         }
-        match (self.variants.get(variant), now.variants.get(variant)) {
-            (Some(then), Some(now)) => changes.extend(then.changes(now)),
-            (None, _) => changes.push(format!("variant {variant} was not recorded")),
+        let made_of = |it: &Self| match variant {
+            Some(variant) => it.variants.get(variant).cloned(),
+            None => it.judge.clone(),
+        };
+        match (made_of(self), made_of(now)) {
+            (Some(then), Some(now)) => changes.extend(then.changes(&now)),
+            (None, _) => {
+                let what = variant.map_or("the judge".to_owned(), |it| format!("variant {it}"));
+                changes.push(format!("{what} was not recorded"));
+            }
             (_, None) => {}
         }
         if changes.is_empty() && self.version != now.version {
@@ -104,10 +115,10 @@ impl Recorded {
         }
         let keys = self.pipeline.keys().chain(now.pipeline.keys());
         let keys: std::collections::BTreeSet<&String> = keys.collect();
-        let changed = |key: &&&String| self.pipeline.get(**key) != now.pipeline.get(**key);
+        let differs = |key: &&&String| self.pipeline.get(**key) != now.pipeline.get(**key);
         // What these name is compared above.
         let told = |key: &&&String| matches!(key.as_str(), "prompt" | "model");
-        for key in keys.iter().filter(changed).filter(|key| !told(key)) {
+        for key in keys.iter().filter(differs).filter(|key| !told(key)) {
             changes.push(format!("{key} was changed"));
         }
         changes
@@ -140,13 +151,14 @@ mod tests {
             version: "1".into(),
             corpus: "c".into(),
             variants: BTreeMap::from([("llm".to_owned(), recorded)]),
+            judge: None,
         }
     }
 
     #[test]
     fn what_has_changed_is_told() {
         let then = manifest("rerank@v1", "0123456789abcdef", 20);
-        let told = |now: &Manifest| then.changes(now, "llm").join("; ");
+        let told = |now: &Manifest| then.changes(now, Some("llm")).join("; ");
         assert_eq!(told(&then), "");
         assert_eq!(
             told(&manifest("rerank@v1", "ffff456789abcdef", 20)),
@@ -156,7 +168,8 @@ mod tests {
             told(&manifest("rerank@v2", "ffff", 10)),
             "prompt rerank@v2 was not recorded, but rerank@v1; window was changed"
         );
-        assert_eq!(then.changes(&then, "other"), ["variant other was not recorded"]);
+        assert_eq!(then.changes(&then, Some("other")), ["variant other was not recorded"]);
+        assert_eq!(then.changes(&then, None), ["the judge was not recorded"]);
         let newer = Manifest { version: "2".into(), ..then.clone() };
         assert_eq!(told(&newer), "it was made by version 1, this is 2");
         let moved = Manifest { corpus: "d".into(), ..newer };

@@ -18,6 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,9 +61,21 @@ pub struct Recording {
 }
 
 /// How long an answer took.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Latency {
-    ms: f64,
+    /// Whole microseconds, which a file gives back as they were.
+    us: u64,
+}
+
+impl Latency {
+    fn of(ms: f64) -> Self {
+        let took = Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default();
+        Self { us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX) }
+    }
+
+    fn ms(self) -> f64 {
+        self.us as f64 / 1e3
+    }
 }
 
 /// A recording that can't be used.
@@ -159,9 +172,10 @@ impl Recording {
     pub(super) fn time(&self, row: &mut Row) {
         let key = format!("{} {} {}", row.variant, row.query, row.repeat);
         match self.latencies.get(&key) {
-            Some(Latency { ms }) => row.latency_ms = ms,
+            Some(latency) => row.latency_ms = latency.ms(),
             None if self.mode == Mode::Record => {
-                let latency = Latency { ms: row.latency_ms };
+                let latency = Latency::of(row.latency_ms);
+                row.latency_ms = latency.ms();
                 self.keep(|it| it.latencies.put(key, latency));
             }
             None => self.note_missing(),

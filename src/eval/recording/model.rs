@@ -41,16 +41,15 @@ impl ChatModel for RecordedModel {
         let key = key(&self.asked, self.repeat, &request);
         let kept = self.recording.calls.get(&key);
         match (self.recording.mode, kept) {
-            (Mode::Replay, Some(Call { end, .. })) => {
+            // A reply is paid for once. What failed is asked again, but in a
+            // replay.
+            (Mode::Replay, Some(Call { end, .. }))
+            | (Mode::Record, Some(Call { end: end @ End::Reply(_), .. })) => {
                 futures::future::ready(end.into_result()).boxed()
             }
             (Mode::Replay, None) => {
                 self.recording.note_missing();
                 futures::future::ready(Err(not_recorded())).boxed()
-            }
-            // A reply is paid for once. What failed is asked again.
-            (Mode::Record, Some(Call { end: end @ End::Reply(_), .. })) => {
-                futures::future::ready(end.into_result()).boxed()
             }
             (Mode::Record, _) => async move {
                 let model = self.spec().model.clone();

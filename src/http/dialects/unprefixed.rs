@@ -18,7 +18,7 @@ pub(in crate::http) struct Unprefixed;
 /// and `raw_scores` are let through: passages are cut to what the prompt
 /// shows, and scores are what they are.
 #[derive(Deserialize)]
-struct Texts {
+struct TeiBody {
     query: Option<String>,
     texts: Option<Vec<String>>,
     return_text: Option<bool>,
@@ -49,7 +49,7 @@ impl RerankDialect for Unprefixed {
             let (wanted, echo) = RerankV1::read(body::typed(body)?)?;
             return Ok((wanted, Echo::Documents(echo)));
         }
-        let body: Texts = body::typed(body)?;
+        let body: TeiBody = body::typed(body)?;
         let texts = body.texts.unwrap_or_default();
         if texts.is_empty() {
             let detail = "texts must not be empty; other dialects send documents";
