@@ -12,6 +12,7 @@ SET ?= evals/data/outdoor
 SCALE ?= 1
 PLOTS ?=
 ATTACK ?=
+PYTHON ?= python3
 export MODEL ONCE
 
 # scripts/toolchain.sh says which Rust to use, and brings one where none is new enough. It is asked once, and only by targets that need it.
@@ -20,7 +21,7 @@ rust = $(if $(toolchain),RUSTUP_TOOLCHAIN=$(toolchain) )PATH="$$PATH:$$HOME/.car
 # In CI the lock file is law; elsewhere cargo may bring it up to date.
 locked = $(if $(CI),--locked)
 
-.PHONY: help demo test lint fmt build release bench-live bench-classical bench-strategies bench-injection clean-demo check-fmt check-scripts check-crates check-tools unit-tests
+.PHONY: help demo test test-clients lint fmt build release bench-live bench-classical bench-strategies bench-injection bench-eval clean-demo check-fmt check-scripts check-crates check-tools unit-tests
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +32,11 @@ help: ## This list
 demo: check-tools build ## Index the sample shop, rank real queries with a real LLM, show both orders
 	@$(rust) python3 scripts/demo.py
 
-test: check-tools check-fmt check-scripts lint unit-tests check-crates ## Everything that CI checks
+test: check-tools check-fmt check-scripts lint unit-tests test-clients check-crates ## Everything that CI checks
 	@echo "make test: all passed"
+
+test-clients: build ## Official clients of the rerank APIs against the program; they are installed below .rankgate/clients once
+	python3 tests/clients/run.py
 
 build: check-tools ## Build the program for development
 	$(rust) cargo build $(locked)
@@ -53,6 +57,9 @@ bench-strategies: check-tools ## Measure strategies against the simulated model:
 bench-injection: check-tools ## Measure attacks in documents, by default with a model that obeys them: SET=evals/data/outdoor ATTACK="--upstream URL --model NAME …"
 	$(rust) cargo run $(locked) --example bench_injection -- $(ATTACK) $(SET)
 
+bench-eval: release ## Measure `eval score` beside pytrec_eval and ranx, where PYTHON has them: PYTHON=python3
+	$(PYTHON) scripts/bench_eval.py --bin "$${CARGO_TARGET_DIR:-target}/release/rankgate"
+
 fmt: ## Format the code
 	$(rust) cargo fmt
 
@@ -66,8 +73,8 @@ check-fmt:
 	$(rust) cargo fmt --check
 
 check-scripts:
-	python3 -m doctest scripts/demo.py
-	bash -n scripts/toolchain.sh && bash -n scripts/lint.sh
+	python3 -m doctest scripts/demo.py scripts/bench_eval.py tests/clients/judge.py tests/clients/run.py
+	bash -n scripts/toolchain.sh && bash -n scripts/lint.sh && bash -n evals/ci/eval.sh
 
 check-crates: # the part of cargo-deny that needs no network; the public workflow also asks for advisories
 	@if $(rust) cargo deny --version >/dev/null 2>&1; then \
@@ -80,7 +87,8 @@ check-tools:
 	@missing=; \
 	command -v python3 >/dev/null || missing+=" python3"; \
 	command -v cc >/dev/null || missing+=" a C compiler named cc"; \
-	if [ -n "$$missing" ]; then echo "missing:$$missing (Debian and Ubuntu: apt-get install python3 python3-venv gcc libc6-dev)" >&2; exit 1; fi
+	[ -z "$$CI" ] || command -v npm >/dev/null || missing+=" npm"; \
+	if [ -n "$$missing" ]; then echo "missing:$$missing (Debian and Ubuntu: apt-get install python3 python3-venv gcc libc6-dev npm)" >&2; exit 1; fi
 
 clean-demo: ## Forget the demo's index and logs; the fetched model stays (rm -r .rankgate for both)
 	rm -rf .rankgate/demo
