@@ -49,7 +49,7 @@ pub use report::{
     HtmlReport, ModelUsed, PromptUsed, Provenance, Unrendered, VariantSetup, comparison, markdown,
 };
 pub use run::Run;
-pub use runner::{PATIENCE, Round, Row, Unanswered, ask_all};
+pub use runner::{PATIENCE, Round, Row, SIDE_BY_SIDE, Unanswered, ask_all};
 pub use score::{Scores, score};
 pub use suite::{Gate, InvalidSuite, Suite, Variant};
 pub use summary::{

@@ -13,8 +13,9 @@ use crate::domain::{Repairs, Usage};
 use crate::pipeline::{Answer, Asked, ExplainInfo, Gateway, RequestError, SearchRequest};
 use crate::retrieve::Filter;
 
-/// Queries asked at the same time. Calls of an LLM have their own limit.
-pub(super) const SIDE_BY_SIDE: usize = 4;
+/// Queries asked at the same time where nobody says how many. Calls of an LLM
+/// have their own limit.
+pub const SIDE_BY_SIDE: usize = 4;
 
 /// Longest time for one answer: evals measure quality, and latency beside it.
 pub const PATIENCE: Duration = Duration::from_mins(10);
@@ -74,6 +75,8 @@ pub struct Round<'a> {
     pub repeat: u32,
     /// How many results each request asks for.
     pub top_n: usize,
+    /// Queries asked at the same time; at least one is.
+    pub side_by_side: usize,
     /// Where latencies are kept or come from; none where they say nothing.
     pub recording: Option<&'a Recording>,
 }
@@ -97,7 +100,7 @@ pub async fn ask_all(
         Ok(row)
     });
     let rows: Vec<Result<Row, Unanswered>> =
-        stream::iter(asking).buffered(SIDE_BY_SIDE).collect().await;
+        stream::iter(asking).buffered(round.side_by_side.max(1)).collect().await;
     rows.into_iter().collect()
 }
 

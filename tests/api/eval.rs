@@ -2,6 +2,7 @@
 //! is served, and what has to hold decides the exit status.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -46,6 +47,9 @@ strategy = "none"
 name = "llm"
 pipeline = "default"
 "#;
+
+/// Long enough for calls to meet.
+const PAUSE: Duration = Duration::from_millis(50);
 
 const COLORS: [&str; 8] = ["red", "blue", "green", "black", "white", "pink", "grey", "brown"];
 
@@ -256,6 +260,23 @@ async fn gates_decide_the_exit_status_and_say_why() {
     let (status, ..) =
         run(dir.path(), &["eval", "run", "suite.toml", "--variant", "classical"]).await;
     assert_eq!(status, 0, "what wasn't run isn't judged");
+}
+
+#[tokio::test]
+async fn as_many_queries_are_asked_at_a_time_as_is_said() {
+    let script = FakeLlm::script(worth);
+    let server = FakeLlm::start(move |_, request| script(request).after(PAUSE)).await;
+    let dir = shop(&CONFIG.replace("{base_url}", &server.base_url()), SUITE);
+    let one = ["eval", "run", "suite.toml", "--side-by-side", "1"];
+    let (status, _, err) = run(dir.path(), &one).await;
+    assert_eq!((status, server.hits(), server.most_in_flight()), (0, 8, 1), "{err}");
+    let (status, _, err) = run(dir.path(), &["eval", "run", "suite.toml"]).await;
+    assert_eq!((status, server.hits()), (0, 16), "{err}");
+    assert!((2..=4).contains(&server.most_in_flight()), "{}", server.most_in_flight());
+    let none = ["eval", "run", "suite.toml", "--side-by-side", "0"];
+    let (status, _, err) = run(dir.path(), &none).await;
+    assert_eq!(status, 2);
+    assert!(err.contains("use a number from 1 to 64"), "{err}");
 }
 
 #[tokio::test]

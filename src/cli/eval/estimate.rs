@@ -11,7 +11,7 @@ use crate::cli::output::{print, print_json, table};
 use crate::cli::{Outcome, Verdict, runtime};
 use crate::config::ConfigSource;
 use crate::domain::Usage;
-use crate::eval::{Pace, Round, Row, ask_all};
+use crate::eval::{Pace, Round, Row, SIDE_BY_SIDE, ask_all};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -70,7 +70,14 @@ pub(super) fn run(source: &ConfigSource, args: &Args) -> Outcome {
     for variant in &plan.variants {
         let gateway = stages.gateway(variant, 1)?;
         let (name, top_n) = (variant.name.as_str(), plan.suite.top_n);
-        let round = Round { gateway: &gateway, variant: name, repeat: 1, top_n, recording: None };
+        let round = Round {
+            gateway: &gateway,
+            variant: name,
+            repeat: 1,
+            top_n,
+            side_by_side: SIDE_BY_SIDE,
+            recording: None,
+        };
         let rows = runtime.block_on(ask_all(round, &plan.topics, &|_| ()))?;
         let once = pace.run(&rows, workbench.parallel()).as_secs_f64();
         let estimate = estimate(name, &rows, plan.suite.repeats, once);

@@ -15,8 +15,8 @@ use crate::cli::output::{print, print_json, tell};
 use crate::cli::{Failure, Outcome, Verdict, runtime};
 use crate::config::ConfigSource;
 use crate::eval::{
-    self, Judgments, Measured, Mode, Round, Row, Run, Scores, Suite, Summary, Topic, Variant,
-    ask_all, markdown, mean_scores, score,
+    self, Judgments, Measured, Mode, Round, Row, Run, SIDE_BY_SIDE, Scores, Suite, Summary, Topic,
+    Variant, ask_all, markdown, mean_scores, score,
 };
 
 #[derive(Debug, clap::Args)]
@@ -34,9 +34,19 @@ pub(super) struct Args {
     /// Take candidates and replies from this folder, without any LLM
     #[arg(long, value_name = "DIR")]
     replay: Option<PathBuf>,
+    /// Queries asked at the same time: 1 for a model on this machine
+    #[arg(long, value_name = "N", default_value_t = SIDE_BY_SIDE, value_parser = side_by_side)]
+    side_by_side: usize,
     /// Print the summary as one JSON document
     #[arg(long)]
     json: bool,
+}
+
+fn side_by_side(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=64) => Ok(n),
+        _ => Err("use a number from 1 to 64".into()),
+    }
 }
 
 /// A variant that was run.
@@ -78,6 +88,7 @@ pub(super) fn run(source: &ConfigSource, args: &Args) -> Outcome {
                 variant: &variant.name,
                 repeat,
                 top_n: plan.suite.top_n,
+                side_by_side: args.side_by_side,
                 recording: Some(&recording),
             };
             let asked = runtime.block_on(ask(round, &plan, variant));
