@@ -6,8 +6,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::eval::{self, worth};
 use crate::fake_llm::{FakeLlm, Received, Reply};
-use crate::program::{command, folder};
+use crate::program::folder;
 
 const CONFIG: &str = r#"
 [collections.shop]
@@ -92,11 +93,6 @@ fn shop(base_url: &str, suite: &str) -> TempDir {
     dir
 }
 
-fn worth(text: &str) -> f64 {
-    let last = text.trim().rsplit(' ').next();
-    last.and_then(|worth| worth.parse::<f64>().ok()).unwrap_or(0.0) / 4.0
-}
-
 fn judges(request: &Received) -> bool {
     request.body["model"] == "judge-1"
 }
@@ -118,10 +114,7 @@ fn graded(request: &Received, of_one: u8) -> Reply {
 
 /// Runs the suite beside the upstream of this test.
 async fn run(dir: &Path, more: &[&str]) -> (i32, String, String) {
-    let mut command = command(dir, &[&["eval", "run", "suite.toml"], more].concat());
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    eval::run(dir, &[&["eval", "run", "suite.toml"], more].concat()).await
 }
 
 fn summary(out: &str) -> Value {
