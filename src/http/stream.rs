@@ -2,7 +2,6 @@
 //! known until the complete answer.
 
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::http::{HeaderName, HeaderValue};
@@ -13,34 +12,32 @@ use futures::stream;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::access::Ending;
 use super::admission::Place;
 use super::error::{ApiError, ErrorCode};
 use super::ranked::RankedNote;
 use super::routes::SearchAnswer;
-use crate::pipeline::{Answer, Event, Follower, Gateway, RequestError, SearchRequest};
-
-type Work = Pin<Box<dyn Future<Output = Result<Answer, RequestError>> + Send>>;
+use crate::pipeline::{Answer, Event, Follower, Gateway, SearchRequest};
 
 /// What comes next of a search.
 enum Next {
     Event(Event),
-    End(Box<Result<Answer, RequestError>>),
+    End(Box<Result<Answer, ApiError>>),
 }
 
 /// A search under way. Dropping it means that the client left: its calls are
 /// cancelled.
 struct Running {
-    /// None after its end.
-    work: Option<Work>,
+    /// A task of its own: it goes on while the client is slow to read. None
+    /// after its end.
+    work: Option<AbortOnDropHandle<Result<Answer, ApiError>>>,
     heard: Receiver<Event>,
     /// Its end, until that is told.
-    result: Option<Box<Result<Answer, RequestError>>>,
+    result: Option<Box<Result<Answer, ApiError>>>,
     ending: Ending,
     request_id: Arc<str>,
-    /// Its place among the requests under way.
-    _place: Option<Arc<Place>>,
 }
 
 /// Starts a search whose answer is a stream.
@@ -54,20 +51,24 @@ pub(super) async fn respond(
     place: Option<Arc<Place>>,
 ) -> Result<Response, ApiError> {
     let (follower, heard) = Follower::new();
-    let work = Box::pin(async move { gateway.search_followed(request, &follower).await });
+    let work = tokio::spawn(async move {
+        // Its place among the requests under way, until it is done.
+        let _place = place;
+        Ok(gateway.search_followed(request, &follower).await?)
+    });
     let ending = Ending::default();
     let mut running = Running {
-        work: Some(work),
+        work: Some(AbortOnDropHandle::new(work)),
         heard,
         result: None,
         ending: ending.clone(),
         request_id,
-        _place: place,
     };
     let first = match running.next().await {
-        Some(Next::End(result)) if result.is_err() => {
-            return Err((*result).err().map_or_else(no_answer, ApiError::from));
-        }
+        Some(Next::End(result)) => match *result {
+            Err(error) => return Err(error),
+            answered => Some(Next::End(Box::new(answered))),
+        },
         first => first,
     };
     let mut response =
@@ -79,8 +80,9 @@ pub(super) async fn respond(
     Ok(response)
 }
 
-fn no_answer() -> ApiError {
-    ApiError::new(ErrorCode::Internal, "the search ended without an answer")
+/// Only a fault of ours ends a search without a result.
+fn fault() -> ApiError {
+    ApiError::new(ErrorCode::Internal, "the gateway has a fault; the log has more")
 }
 
 fn events(
@@ -104,9 +106,9 @@ impl Running {
             tokio::select! {
                 biased;
                 Some(event) = self.heard.recv() => return Some(Next::Event(event)),
-                result = work => {
+                ended = work => {
                     self.work = None;
-                    self.result = Some(Box::new(result));
+                    self.result = Some(Box::new(ended.unwrap_or_else(|_| Err(fault()))));
                 }
             }
         }
@@ -130,7 +132,6 @@ impl Running {
                     written("done", &SearchAnswer::of(&answer))
                 }
                 Err(error) => {
-                    let error = ApiError::from(error);
                     self.ending.failed(error.code);
                     written("error", &error.as_problem(&self.request_id))
                 }

@@ -77,6 +77,7 @@ pub(super) fn run(source: &ConfigSource, args: &Args) -> Outcome {
     let stages = Stages::open(&plan, &workbench, &recording)?;
     let judgments = plan.dataset.judgments()?;
     let judge = judge::of(&plan, workbench.registry(), |name| stages.model(name))?;
+    let judge = judge.map(|judge| judge.side_by_side(args.side_by_side));
     let runtime = runtime()?;
     let mut ran = Vec::new();
     for variant in &plan.variants {

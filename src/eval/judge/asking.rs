@@ -10,21 +10,19 @@ use futures::StreamExt;
 use futures::stream;
 
 use crate::domain::{Candidate, Deadline, Document, Failure, FirstStageScores, Query, Usage};
-use crate::eval::{JudgeSummary, PATIENCE, Topic};
+use crate::eval::{JudgeSummary, PATIENCE, SIDE_BY_SIDE, Topic};
 use crate::llm::{CallTimes, ChatModel};
 use crate::prompt::{Prompt, Task};
 use crate::rerank::metrics::Replies;
 use crate::rerank::parse::{JUDGE_MAX, Unusable, parse_graded};
 use crate::rerank::{Asker, Prompts, Window, shuffled_labels};
 
-/// Calls side by side. Calls of an LLM have their own limit.
-const SIDE_BY_SIDE: usize = 4;
-
 /// An LLM that grades documents, 0 to 3, each by what its text shows.
 pub struct Judge {
     model: Arc<dyn ChatModel>,
     prompts: Prompts,
     per_call: NonZeroUsize,
+    side_by_side: usize,
 }
 
 /// The prompt is for something else.
@@ -88,7 +86,15 @@ impl Judge {
             let (prompt, found) = (prompt.id().to_string(), prompt.task().as_str());
             return Err(WrongTask { prompt, found });
         }
-        Ok(Self { model, prompts: Prompts::new(prompt, Vec::new()), per_call })
+        let prompts = Prompts::new(prompt, Vec::new());
+        Ok(Self { model, prompts, per_call, side_by_side: SIDE_BY_SIDE })
+    }
+
+    /// With so many calls at the same time, and at least one.
+    #[must_use]
+    pub const fn side_by_side(mut self, calls: usize) -> Self {
+        self.side_by_side = calls;
+        self
     }
 
     /// Grades what it can. Never fails: what has no grade afterwards got none.
@@ -148,7 +154,7 @@ impl Judge {
             done(ended.fetch_add(1, Ordering::Relaxed) + 1, all);
             end
         });
-        stream::iter(asking).buffered(SIDE_BY_SIDE).collect().await
+        stream::iter(asking).buffered(self.side_by_side.max(1)).collect().await
     }
 
     async fn ask<'a>(&self, call: Call<'a>) -> Ended<'a> {
