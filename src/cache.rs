@@ -21,6 +21,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use futures::future::BoxFuture;
 use moka::future::Cache;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
@@ -29,13 +30,15 @@ use crate::domain::{
 use crate::explain::Explained;
 use crate::rerank::{Remember, Remembered};
 
-/// The `[cache]` table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What is kept of finished rankings, single replies and explanations.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheConfig {
     /// Memory for cached rankings and replies; 0 switches the cache off.
+    #[schemars(with = "String", extend("type" = ["string", "integer"]))]
     pub max_bytes: ByteSize,
     /// How long a ranking is served, such as `"1h"` or `"90s"`.
+    #[schemars(with = "String")]
     pub ttl: jiff::SignedDuration,
 }
 

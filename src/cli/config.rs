@@ -1,9 +1,9 @@
-//! `rankgate config check | show`
+//! `rankgate config check | schema | show`
 
-use super::output::{print, tell};
+use super::output::{print, print_json, tell};
 use super::{Outcome, Verdict, load};
 use crate::app::{self, AppError};
-use crate::config::ConfigSource;
+use crate::config::{ConfigSource, reference};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -15,6 +15,12 @@ pub(super) struct Args {
 enum Command {
     /// Read the configuration as the server does, and say what is wrong
     Check,
+    /// Print what can be written, as JSON Schema
+    Schema {
+        /// As a page for people instead
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Print the configuration with every default written out
     Show,
 }
@@ -22,6 +28,10 @@ enum Command {
 pub(super) fn run(source: &ConfigSource, args: &Args) -> Outcome {
     match args.command {
         Command::Check => check(source),
+        Command::Schema { markdown: true } => print(&reference::page()).map(|()| Verdict::Good),
+        Command::Schema { markdown: false } => {
+            print_json(&reference::schema()).map(|()| Verdict::Good)
+        }
         Command::Show => {
             let loaded = load(source, "warn")?;
             print(&loaded.config.to_toml()?)?;

@@ -6,6 +6,7 @@
 //!
 //! - [`ConfigSource`] says where a configuration comes from and can be loaded
 //!   again, which is what a reload does.
+//! - [`reference`] tells what can be written, for editors and for people.
 //! - [`Loaded`] is a configuration together with what is needed to say where a
 //!   fault stands: file, line and column, or the variable that overrode it.
 
@@ -15,6 +16,7 @@ mod environment;
 mod error;
 mod overrides;
 mod planned;
+pub mod reference;
 mod sections;
 mod source;
 #[cfg(test)]
@@ -22,6 +24,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use document::KeyPath;
@@ -38,7 +41,7 @@ use crate::pipeline::PipelineConfig;
 use crate::retrieve::{CollectionConfig, EmbeddingConfig, RetrievalConfig};
 
 /// The whole configuration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// `[server]`.

@@ -6,17 +6,20 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The `[server]` table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Where the gateway listens, and what it takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
     /// Where to listen; port 0 picks a free one.
+    #[schemars(with = "String")]
     pub listen: ListenAddress,
     /// Largest request body; a larger one is answered 413. Documents for a
     /// collection are stored as they come: they have no limit together, a line
     /// of them at most 4 MiB, and a pause between them at most 30 s.
+    #[schemars(with = "String", extend("type" = ["string", "integer"]))]
     pub max_body: ByteSize,
     /// The pipeline for requests that name none.
     pub default_pipeline: String,
@@ -82,8 +85,8 @@ impl From<ListenAddress> for String {
 #[error("\"{0}\" is no address and port: write it like \"127.0.0.1:8080\" or \"[::1]:8080\"")]
 pub struct InvalidListenAddress(String);
 
-/// The `[log]` table.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How it logs, which is on stderr.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {
     /// The form of log lines.
@@ -91,7 +94,7 @@ pub struct LogConfig {
 }
 
 /// The form of log lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Human on a terminal, JSON elsewhere.
@@ -103,8 +106,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// The `[prompts]` table.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Where the prompts are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PromptsConfig {
     /// Folder of prompt files. Absent: `prompts`, or the prompts that the
@@ -113,8 +116,8 @@ pub struct PromptsConfig {
     pub dir: Option<PathBuf>,
 }
 
-/// The `[limits]` table. An absent limit is off; 0 means that none is allowed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Limits for everyone. An absent limit is off; 0 means that none is allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
     /// Most ranked requests at a time; one more is answered 429.

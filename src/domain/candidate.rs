@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{DocId, Document};
 
 /// Scores of the first stage, by component; absent where a component took no
 /// part or did not find the document.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FirstStageScores {
     /// BM25 (unbounded, higher is better).
     #[serde(skip_serializing_if = "Option::is_none")]

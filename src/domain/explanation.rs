@@ -1,11 +1,12 @@
 //! Why a document stands where it stands, as far as it can be shown.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Document;
 
 /// An explanation whose quotes stand in the document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Explanation {
     /// Who explains.
     pub kind: ExplanationKind,
@@ -16,7 +17,7 @@ pub struct Explanation {
 }
 
 /// Who explains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ExplanationKind {
     /// An LLM, with at least one quote that was found in the document.
@@ -37,7 +38,7 @@ impl ExplanationKind {
 }
 
 /// A part of a document, word for word.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Quote {
     /// Where it stands.
     pub field: Field,
@@ -50,7 +51,7 @@ pub struct Quote {
 }
 
 /// A field that can be quoted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Field {
     /// The headline.

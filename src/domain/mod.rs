@@ -17,7 +17,7 @@ pub use candidate::{Candidate, CandidateList, DuplicateCandidate, FirstStageScor
 pub use deadline::Deadline;
 pub use document::{DocId, Document, InvalidDocId};
 pub use explanation::{Explanation, ExplanationKind, Field, Quote};
-pub use outcome::{CacheOutcome, Failure, NotWanted, Outcome, ScoreKind, Status};
+pub use outcome::{CacheOutcome, Failure, NotWanted, Outcome, Reason, ScoreKind, Status};
 pub use query::{EmptyQuery, Query};
 pub use ranking::{NotAPermutation, Ranking};
 pub use repairs::Repairs;

@@ -1,6 +1,10 @@
 //! How a ranking came about: closed sets that the answer, its log line, its
 //! metric labels and its eval row share.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 /// How a ranking came about, with the reason where there is one. `status` and
@@ -42,17 +46,65 @@ impl Outcome {
     }
 }
 
-/// [`Outcome`] without its reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+/// As answers say it.
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Outcome", 2)?;
+        object.serialize_field("status", &self.status())?;
+        object.serialize_field("reason", &self.reason())?;
+        object.end()
+    }
+}
+
+impl JsonSchema for Outcome {
+    fn schema_name() -> Cow<'static, str> {
+        "Outcome".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let status = generator.subschema_for::<Status>();
+        let reason = generator.subschema_for::<Option<Reason>>();
+        json_schema!({
+            "type": "object",
+            "properties": {
+                "status": status,
+                "reason": reason,
+            },
+            "required": ["status", "reason"],
+        })
+    }
+}
+
+/// The words that [`Outcome::reason`] may give, for schemas.
+pub struct Reason;
+
+impl JsonSchema for Reason {
+    fn schema_name() -> Cow<'static, str> {
+        "Reason".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let failures = Failure::ALL.map(Failure::as_str);
+        let not_wanted = NotWanted::ALL.map(NotWanted::as_str);
+        json_schema!({
+            "description": "What kept the LLM from deciding the whole ranking, or why none was wanted.",
+            "type": "string",
+            "enum": failures.into_iter().chain(not_wanted).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// How a ranking came about, without the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// See [`Outcome::Llm`].
+    /// Every document that was to be ranked was in a usable reply.
     Llm,
-    /// See [`Outcome::Partial`].
+    /// LLM evidence for some of the documents, merged with the classical order.
     Partial,
-    /// See [`Outcome::Fallback`].
+    /// The LLM gave nothing usable: the classical order.
     Fallback,
-    /// See [`Outcome::Classical`].
+    /// No LLM was wanted: the classical order.
     Classical,
 }
 
@@ -153,6 +205,10 @@ pub enum NotWanted {
 }
 
 impl NotWanted {
+    /// Every reason, for tables.
+    pub const ALL: [Self; 4] =
+        [Self::LlmDisabled, Self::NoLlmConfigured, Self::SpendGate, Self::NotRequested];
+
     /// The reason as it is written in answers, headers and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -166,7 +222,8 @@ impl NotWanted {
 }
 
 /// Where a ranking was taken from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
 pub enum CacheOutcome {
     /// Made for this request.
     Miss,
@@ -198,7 +255,7 @@ impl Serialize for CacheOutcome {
 }
 
 /// What a relevance score means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ScoreKind {
     /// A grade that is comparable between answers.

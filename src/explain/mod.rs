@@ -51,7 +51,7 @@ pub struct Explained {
 
 /// What became of a model's quotes: `located / (located + dropped)` is their
 /// precision before checking; after it, it is 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct QuoteCounts {
     /// Found in the document.
     pub located: u32,

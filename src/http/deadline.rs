@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use axum::http::HeaderMap;
+use serde_json::{Value, json};
 
 use super::error::ApiError;
 
-const HEADER: &str = "x-rankgate-deadline-ms";
-const MAX_MS: u64 = 600_000;
+/// The header's name.
+pub(super) const HEADER: &str = "x-rankgate-deadline-ms";
+/// Longest deadline in milliseconds.
+pub(super) const MAX_MS: u64 = 600_000;
 
 /// The deadline of header and body, the shorter one where both have one.
 ///
@@ -21,6 +24,11 @@ pub(super) fn read(headers: &HeaderMap, body: Option<u64>) -> Result<Option<Dura
     let from_body = body.map(|number| in_range("deadline_ms", Some(number)));
     let wanted = [from_header.transpose()?, from_body.transpose()?];
     Ok(wanted.into_iter().flatten().min())
+}
+
+/// What can be asked for.
+pub(super) fn schema() -> Value {
+    json!({ "type": "integer", "minimum": 1, "maximum": MAX_MS })
 }
 
 fn in_range(field: &str, ms: Option<u64>) -> Result<Duration, ApiError> {

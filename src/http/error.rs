@@ -8,9 +8,12 @@
 //! An LLM's failure is none of these: it is part of an answer. What went wrong
 //! inside is for the log; a client is told what it can do.
 
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use problem_details::ProblemDetails;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use crate::pipeline::RequestError;
@@ -40,6 +43,28 @@ pub(super) enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every error, in the order of the table.
+    pub const ALL: [Self; 18] = [
+        Self::BadHost,
+        Self::InvalidJson,
+        Self::IncompleteBody,
+        Self::NotFound,
+        Self::UnknownPipeline,
+        Self::UnknownCollection,
+        Self::UnknownDocument,
+        Self::MethodNotAllowed,
+        Self::SlowBody,
+        Self::OtherSettings,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::InvalidValue,
+        Self::Empty,
+        Self::TooManyRequests,
+        Self::Internal,
+        Self::FirstStage,
+        Self::Storage,
+    ];
+
     /// Status, code and title.
     const fn row(self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
@@ -90,6 +115,11 @@ impl ErrorCode {
     /// The status in the native routes. Dialects may have another.
     pub const fn status(self) -> StatusCode {
         self.row().0
+    }
+
+    /// What it means, in a few words.
+    pub const fn title(self) -> &'static str {
+        self.row().2
     }
 
     /// The word for metrics, logs and problem types.
@@ -161,6 +191,39 @@ impl ApiError {
             request_id,
             more,
         })
+    }
+}
+
+/// An error of a native route (RFC 9457). Routes that store documents add how
+/// far they came.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it describes what `ApiError::details` writes")]
+pub(super) struct Problem {
+    /// The HTTP status.
+    status: u16,
+    /// What went wrong, in a few words.
+    title: String,
+    /// What is wrong and what would be right.
+    detail: String,
+    /// What went wrong, as a word.
+    code: Code,
+    /// The field or header that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    /// The request's id.
+    request_id: String,
+}
+
+/// The words of [`ErrorCode`].
+struct Code;
+
+impl JsonSchema for Code {
+    fn schema_name() -> Cow<'static, str> {
+        "ErrorCode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": ErrorCode::ALL.map(ErrorCode::as_str) })
     }
 }
 

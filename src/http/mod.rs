@@ -8,12 +8,15 @@
 mod access;
 mod admission;
 mod arrival;
+mod assets;
 mod body;
 mod deadline;
 mod dialects;
+mod docs;
 mod error;
 mod host;
 mod layers;
+mod openapi;
 mod playground;
 mod ranked;
 mod router;

@@ -2,11 +2,14 @@
 //! note for the log line and the metrics.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::json;
 
+use super::deadline;
 use super::error::{ApiError, ErrorCode};
+use super::openapi::Operation;
 use crate::pipeline::{Answer, Timing};
 
 /// What the log line and the metrics of a ranked request say.
@@ -70,6 +73,28 @@ fn write_headers(headers: &mut HeaderMap, answer: &Answer) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
+}
+
+/// The headers of requests that are ranked, and of their answers.
+pub(super) fn describe(operation: Operation) -> Operation {
+    let text = || json!({ "type": "string" });
+    let operation = operation
+        .header("x-request-id", "An id of the client's, for answer and log.", text())
+        .header(deadline::HEADER, "The answer is complete by then.", deadline::schema())
+        .header("x-rankgate-user", "An opaque unit for experiments; never logged as it is.", text())
+        .header("traceparent", "The caller's trace (W3C Trace Context).", text());
+    [
+        ("x-rankgate-status", "How the ranking came about."),
+        ("x-rankgate-reason", "Why it isn't the LLM's, where it isn't."),
+        ("x-rankgate-cache", "Where the ranking was taken from."),
+        ("x-rankgate-pipeline", "The pipeline that ranked."),
+        ("x-rankgate-prompt", "The prompt, `name@vN`."),
+        ("server-timing", "Milliseconds by step."),
+    ]
+    .into_iter()
+    .fold(operation, |operation, (name, description)| {
+        operation.answers_header(StatusCode::OK, name, description)
+    })
 }
 
 fn server_timing(timing: &Timing) -> String {

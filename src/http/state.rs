@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::admission::Admission;
@@ -30,9 +31,10 @@ struct Shared {
 }
 
 /// Prompts that are in their files and not served.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RefusedPrompts {
     /// When they were refused.
+    #[schemars(with = "String")]
     pub at: Timestamp,
     /// What is wrong; of many problems the first.
     pub problems: Vec<PromptProblem>,

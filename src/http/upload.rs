@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use futures::{Stream, StreamExt};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{DocId, Document};
@@ -43,7 +44,7 @@ struct Line {
 }
 
 /// What was on the lines so far.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub(super) struct Seen {
     /// Seen that weren't blank.
     pub received: u64,
@@ -54,7 +55,7 @@ pub(super) struct Seen {
 }
 
 /// A line that is no document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct LineError {
     /// Its number in the body, from 1.
     pub line: u64,

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::secret::SecretSource;
 
-/// `[llm]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether LLMs are asked at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LlmConfig {
     /// Whether models are asked at all; `false` makes every ranking classical.
@@ -23,21 +24,24 @@ impl Default for LlmConfig {
     }
 }
 
-/// `[upstreams.NAME]`: one OpenAI-compatible HTTP endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One OpenAI-compatible HTTP endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamConfig {
     /// What stands before `/chat/completions` and `/embeddings`. Required.
+    #[schemars(with = "String")]
     pub base_url: BaseUrl,
     /// The key sent as `Authorization: Bearer`. Default: none is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<SecretSource>,
     /// Longest time of one attempt in milliseconds, answer included, at least
     /// 1. Default: 30000.
+    #[schemars(range(min = 1))]
     #[serde(default = "default_attempt_timeout_ms")]
     pub attempt_timeout_ms: u64,
     /// Most attempts that one call makes on this upstream, 1 to 10; embeddings
     /// for an index, which nobody waits for, have 10. Default: 3.
+    #[schemars(range(min = 1, max = 10))]
     #[serde(default = "default_max_attempts")]
     pub max_attempts: u32,
     /// Further headers to send. Default: none.
@@ -73,28 +77,33 @@ const fn default_max_attempts() -> u32 {
     3
 }
 
-/// `[models.NAME]`: one chat model and the upstreams that serve it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One chat model and the upstreams that serve it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
     /// Names of upstreams in failover order. Required.
+    #[schemars(length(min = 1))]
     pub upstreams: Vec<ModelUpstream>,
     /// The upstreams' name for the model. Default: the name in the config.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// Tokens that prompt and answer may take together, at least 256. Default:
     /// 8192, which local servers usually offer.
+    #[schemars(range(min = 256))]
     #[serde(default = "default_context_tokens")]
     pub context_tokens: usize,
     /// US dollars for a million tokens read. Default: 0.
+    #[schemars(range(min = 0))]
     #[serde(default)]
     pub input_usd_per_mtok: f64,
     /// US dollars for a million tokens written. Default: 0.
+    #[schemars(range(min = 0))]
     #[serde(default)]
     pub output_usd_per_mtok: f64,
     /// Sent as they are in every request; they win over what rankgate would
     /// send under the same name. Default: none.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub params: toml::Table,
     /// What the model and its upstreams understand.
     #[serde(default)]
@@ -122,7 +131,7 @@ const fn default_context_tokens() -> usize {
 }
 
 /// An upstream of a model: `"name"` or `{ name = "…", model = "…" }`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected an upstream's name or { name = \"…\", model = \"…\" }")]
 pub enum ModelUpstream {
     /// The upstream alone.
@@ -132,7 +141,7 @@ pub enum ModelUpstream {
 }
 
 /// An upstream with its own name for a model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deployment {
     /// The upstream's name in the config.
@@ -161,7 +170,7 @@ impl ModelUpstream {
 }
 
 /// What may be sent to a model and expected of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[allow(clippy::struct_excessive_bools)] // each is a key of the config
 pub struct Capabilities {
@@ -193,7 +202,7 @@ impl Default for Capabilities {
 }
 
 /// The request's name for the output limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MaxTokensName {
     /// The older name, which every compatible server knows.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{
-    CacheOutcome, DocId, Document, Explanation, FirstStageScores, Outcome, Repairs, ScoreKind,
-    StrategyName, Usage,
+    CacheOutcome, DocId, Document, Explanation, FirstStageScores, Outcome, Reason, Repairs,
+    ScoreKind, StrategyName, Usage,
 };
 use crate::explain::QuoteCounts;
 
@@ -54,9 +55,10 @@ pub struct RankedResult {
 }
 
 /// How a ranking came about: the `ranking` object of every answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RankingInfo {
     /// Status and reason.
+    #[serde(flatten)]
     pub outcome: Outcome,
     /// Where the ranking was taken from.
     pub cache: CacheOutcome,
@@ -88,6 +90,8 @@ pub struct RankingInfo {
     /// Documents that the LLM put among the best and `promotion_below` kept out.
     pub held_back: u32,
     /// `"embedding"` where the embedding failed and only BM25 was served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["embedding"]))]
     pub degraded: Option<&'static str>,
 }
 
@@ -107,7 +111,7 @@ pub struct ExplainAnswer {
 }
 
 /// How explanations came about: the `explain` object of answers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct ExplainInfo {
     /// Explanations by the LLM, each with a quote that was found.
     pub llm: usize,
@@ -117,6 +121,7 @@ pub struct ExplainInfo {
     pub unverified: usize,
     /// Why an LLM's explanation is missing, in the words of `ranking.reason`;
     /// none where each document has a reply.
+    #[schemars(with = "Option<Reason>")]
     pub reason: Option<&'static str>,
     /// The prompt, `name@vN`; none where no LLM was asked.
     pub prompt: Option<String>,
@@ -131,7 +136,7 @@ pub struct ExplainInfo {
 }
 
 /// Milliseconds by step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Timing {
     /// From arrival to the answer.
     pub total: f64,
@@ -145,32 +150,4 @@ pub struct Timing {
     /// upstream: the rest is the gateway's own.
     #[serde(skip)]
     pub waiting: f64,
-}
-
-impl Serialize for RankingInfo {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeStruct;
-        let fields = 16 + usize::from(self.degraded.is_some());
-        let mut object = serializer.serialize_struct("RankingInfo", fields)?;
-        object.serialize_field("status", &self.outcome.status())?;
-        object.serialize_field("reason", &self.outcome.reason())?;
-        object.serialize_field("cache", &self.cache)?;
-        object.serialize_field("pipeline", &self.pipeline)?;
-        object.serialize_field("strategy", &self.strategy)?;
-        object.serialize_field("prompt", &self.prompt)?;
-        object.serialize_field("prompt_sha256", &self.prompt_sha256)?;
-        object.serialize_field("model", &self.model)?;
-        object.serialize_field("score_kind", &self.score_kind)?;
-        object.serialize_field("calls", &self.calls)?;
-        object.serialize_field("failed_calls", &self.failed_calls)?;
-        object.serialize_field("recalled", &self.recalled)?;
-        object.serialize_field("rounds", &self.rounds)?;
-        object.serialize_field("coverage", &self.coverage)?;
-        object.serialize_field("repairs", &self.repairs)?;
-        object.serialize_field("held_back", &self.held_back)?;
-        if let Some(degraded) = self.degraded {
-            object.serialize_field("degraded", degraded)?;
-        }
-        object.end()
-    }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -17,7 +18,7 @@ use crate::retrieve::{
 };
 
 /// One named configuration of retrieval, strategy, prompt, model and deadline.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PipelineConfig {
     /// Other names that requests may use.
@@ -25,6 +26,7 @@ pub struct PipelineConfig {
     /// Collection that search retrieves from, or a list of several that are
     /// searched as if they were one; without any the pipeline only reranks.
     #[serde(skip_serializing_if = "Collections::is_empty")]
+    #[schemars(with = "OneOrMore")]
     pub collection: Collections,
     /// The first stage.
     pub retrieve: RetrieveConfig,
@@ -33,6 +35,7 @@ pub struct PipelineConfig {
     /// How LLM calls are arranged.
     pub strategy: StrategyName,
     /// Documents a call.
+    #[schemars(range(min = 1))]
     pub window: usize,
     /// Most calls a request may make; absent: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,11 +45,13 @@ pub struct PipelineConfig {
     pub max_input_tokens: Option<u64>,
     /// Most US dollars that a request may cost, by the model's configured
     /// prices; absent: no limit.
+    #[schemars(range(min = 0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_cost_usd: Option<f64>,
     /// From which margin on the classical order is served without asking an
     /// LLM, 0 to 1: how far the first result's score is above the second's, as
     /// a share of the first's. Absent: never.
+    #[schemars(range(min = 0, max = 1))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_margin: Option<f64>,
     /// First-stage rank below which no document can enter the best
@@ -63,9 +68,11 @@ pub struct PipelineConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// Time to the complete answer in milliseconds, 1 to 600000.
+    #[schemars(range(min = 1, max = 600_000))]
     pub deadline_ms: u64,
     /// How long calls in flight at the deadline may run on, in milliseconds,
     /// to fill the cache; 0 cancels them.
+    #[schemars(range(max = 600_000))]
     pub late_ms: u64,
     /// Whether results are explained where a request doesn't say.
     pub explain: ExplainMode,
@@ -75,7 +82,7 @@ pub struct PipelineConfig {
 }
 
 /// Whether results are explained.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ExplainMode {
     /// Only where a request asks for it.
@@ -159,14 +166,19 @@ impl Serialize for Collections {
     }
 }
 
+/// [`Collections`] as they are written.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected a collection's name or a list of names")]
+#[schemars(rename = "Collections")]
+enum OneOrMore {
+    /// One collection.
+    One(String),
+    /// Several as one.
+    More(#[schemars(length(min = 1))] Vec<String>),
+}
+
 impl<'de> Deserialize<'de> for Collections {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a collection's name or a list of names")]
-        enum OneOrMore {
-            One(String),
-            More(Vec<String>),
-        }
         let names = match OneOrMore::deserialize(deserializer)? {
             OneOrMore::One(name) => vec![name],
             OneOrMore::More(names) => names,
@@ -183,7 +195,7 @@ impl<'de> Deserialize<'de> for Collections {
 }
 
 /// The first stage of a pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetrieveConfig {
     /// Which components take part.
@@ -209,11 +221,12 @@ pub struct RetrieveConfig {
         serialize_with = "freshness::duration::serialize_some",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(with = "Option<String>")]
     pub max_age: Option<Duration>,
 }
 
 /// The kinds of fusion by name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FusionName {
     /// Sums of scores, each between the best and the worst of its component.
@@ -269,7 +282,7 @@ impl Default for RetrieveConfig {
 }
 
 /// `prompt = "name@v1"`, or a table by task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum PromptChoice {
     /// One prompt for the strategy's task.

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use minijinja::ErrorKind;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -14,7 +15,7 @@ use super::variables::Variables;
 use super::{Messages, OutputKind, PromptId, PromptInput, Task};
 
 /// Where a version stands in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PromptStatus {
     /// Immutable; `@latest` may pick it.
@@ -190,7 +191,7 @@ impl Prompt {
 }
 
 /// A prompt as lists show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PromptInfo {
     /// `name@vN`.
     pub id: String,

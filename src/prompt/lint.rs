@@ -14,6 +14,7 @@ mod tests;
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::probe::Probe;
@@ -27,7 +28,7 @@ use super::{OutputKind, Task};
 const INSTRUCTION_WORDS: usize = 4;
 
 /// A rule of the linter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// Passages are numbered by their place, and replies are read by label.

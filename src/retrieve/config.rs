@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::UPDATED_AT;
@@ -12,7 +13,7 @@ use crate::secret::SecretSource;
 
 /// The engine and where it keeps its data. The keys of both engines may stand
 /// side by side: moving a collection from one to the other reads both.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetrievalConfig {
     /// Which engine answers.
@@ -20,6 +21,7 @@ pub struct RetrievalConfig {
     /// Folder of the embedded engine, one folder per collection in it.
     pub data_dir: PathBuf,
     /// Address of a Qdrant server's gRPC port.
+    #[schemars(with = "String")]
     pub url: ServerUrl,
     /// Key of the Qdrant server; absent: none is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,7 +51,7 @@ impl RetrievalConfig {
 }
 
 /// The engines of the first stage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineKind {
     /// Qdrant in this process.
@@ -60,7 +62,7 @@ pub enum EngineKind {
 }
 
 /// How the documents of one collection are read and indexed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CollectionConfig {
     /// Stemming and stop words of BM25.
@@ -113,7 +115,7 @@ fn indexed_keys<'de, D: serde::Deserializer<'de>>(
 }
 
 /// Types of metadata that can be indexed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum IndexType {
     /// Strings that are compared whole.
@@ -140,7 +142,7 @@ pub enum IndexType {
 /// their own, which separate words (bring data into Unicode's form NFC). An
 /// embedding model of the language makes up for some of it; the built-in model
 /// knows English.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "each variant is the language of its name")]
 pub enum Language {

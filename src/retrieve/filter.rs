@@ -3,6 +3,8 @@
 //! [`Filter::matches`] is what the language means; an engine that evaluates
 //! filters itself has to agree with it.
 
+mod schema;
+
 use serde_json::{Map, Number, Value};
 
 /// Most conditions of one filter, those of `not` included.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::UPDATED_AT;
@@ -16,13 +17,15 @@ const STEPS: u32 = 64;
 /// Prefers newer documents: a document's freshness is 1 at its last change
 /// and halves with every half-life, and takes its share of the classical
 /// score.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Freshness {
     /// Age at which freshness is a half, such as `"7d"` or `"36h"`.
     #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub half_life: Duration,
     /// Share of freshness in the classical score, above 0 and at most 1.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     #[serde(deserialize_with = "share")]
     pub weight: f32,
 }

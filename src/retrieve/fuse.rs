@@ -18,6 +18,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lexical::{InvalidSetting, weights};
@@ -46,13 +47,13 @@ pub enum FusionKind {
 }
 
 /// How soon ranks stop to differ in reciprocal rank fusion; 60 by custom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "u32")]
 pub struct RrfK(u32);
 
 /// How much the components count: `{ bm25 = 2.0, dense = 1.0 }`. At least one
 /// of the two is above 0.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "WeightTable")]
 pub struct ComponentWeights {
     bm25: f64,
@@ -193,10 +194,14 @@ impl ComponentWeights {
 
 /// [`ComponentWeights`] as they are written. Both: what one of them means
 /// depends on the other.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WeightTable {
+    /// Of BM25.
+    #[schemars(range(min = 0, max = 1000))]
     bm25: f64,
+    /// Of the embeddings.
+    #[schemars(range(min = 0, max = 1000))]
     dense: f64,
 }
 

@@ -1,12 +1,13 @@
 //! Settings of BM25: checked, so that no weight can come out as no number.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Language;
 
 /// Everything that decides what BM25 makes of a text. A collection stores it
 /// (see [`Bm25Params`]), since it is part of every stored vector.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Lexical {
     /// Stemming and stop words.
     pub language: Language,
@@ -18,7 +19,7 @@ pub struct Lexical {
 }
 
 /// k1 and b of BM25: `{ k1 = 1.2, b = 0.75 }`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "ShapeTable")]
 pub struct Bm25Shape {
     k1: f64,
@@ -27,7 +28,7 @@ pub struct Bm25Shape {
 
 /// What an occurrence of a term counts by field: `{ title = 1.0, text = 1.0 }`.
 /// At least one of the two is above 0.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "FieldTable")]
 pub struct FieldWeights {
     title: f64,
@@ -209,10 +210,14 @@ fn within(key: &'static str, value: f64, max: f64) -> Result<f64, InvalidSetting
 }
 
 /// [`Bm25Shape`] as it is written.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct ShapeTable {
+    /// How soon further occurrences of a term stop to count.
+    #[schemars(range(min = 0, max = 1000))]
     k1: f64,
+    /// How much long documents are held back, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
     b: f64,
 }
 
@@ -232,10 +237,14 @@ impl TryFrom<ShapeTable> for Bm25Shape {
 }
 
 /// [`FieldWeights`] as they are written.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct FieldTable {
+    /// An occurrence in the title.
+    #[schemars(range(min = 0, max = 1000))]
     title: f64,
+    /// An occurrence in the text.
+    #[schemars(range(min = 0, max = 1000))]
     text: f64,
 }
 

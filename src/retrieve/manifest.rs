@@ -1,5 +1,6 @@
 //! What a collection was made with.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Bm25Params, EmbeddingModel, Language, Lexical};
@@ -25,7 +26,7 @@ pub struct Manifest {
 }
 
 /// Whether a collection is whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Indexing is under way or was interrupted: what it acknowledged is

@@ -1,10 +1,12 @@
 //! Cohere v2: `POST /v2/rerank`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::wanted::{self, Wanted};
-use super::{Dialect, RerankDialect, documents};
+use super::wanted::{self, MAX_DOCUMENTS, VISIBLE, Wanted};
+use super::{About, Dialect, RerankDialect, documents};
 use crate::domain::{ExplanationKind, Field, Quote};
+use crate::http::deadline::MAX_MS;
 use crate::http::error::ApiError;
 use crate::pipeline::{Answer, RankedResult, RankingInfo};
 
@@ -22,27 +24,48 @@ const DOCUMENTS_PER_UNIT: usize = 100;
 /// of other APIs.
 pub(in crate::http) struct CohereV2;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "CohereV2Request")]
 pub(in crate::http) struct Body {
+    /// A pipeline or one of its aliases; absent: the default pipeline.
+    #[schemars(regex(pattern = VISIBLE))]
     model: Option<String>,
+    /// What is searched for.
+    #[schemars(required, regex(pattern = VISIBLE))]
     query: Option<String>,
+    /// What is ranked.
+    #[schemars(required, length(min = 1, max = MAX_DOCUMENTS))]
     documents: Option<Vec<String>>,
+    /// How many results are wanted; absent or 0: all.
+    #[schemars(range(min = 0, max = i64::MAX))]
     top_n: Option<i64>,
+    /// Most tokens of a document that the LLM is shown; absent or 0: what the
+    /// prompt shows.
+    #[schemars(range(min = 0, max = i64::MAX))]
     max_tokens_per_doc: Option<i64>,
+    /// Milliseconds from arrival to the complete answer; absent: the pipeline's.
+    #[schemars(range(min = 1, max = MAX_MS))]
     deadline_ms: Option<u64>,
+    /// Asks for explanations: their quotes as spans of each document.
     relevant_spans: Option<SpansWanted>,
 }
 
 /// Cohere's `relevant_spans`: the quotes of explanations.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct SpansWanted {
+    /// Whether spans are wanted.
     #[serde(default)]
     mode: SpansMode,
+    /// Least score of a span; absent: 0.1. Quotes that the LLM gave have 1,
+    /// words that the query has too .5.
+    #[schemars(range(min = 0, max = 1))]
     threshold: Option<f64>,
+    /// Most spans of a document; absent or 0: all.
+    #[schemars(range(min = 0, max = i64::MAX))]
     max_spans: Option<i64>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum SpansMode {
     #[default]
@@ -73,8 +96,15 @@ impl SpansWanted {
 
 impl RerankDialect for CohereV2 {
     const DIALECT: Dialect = Dialect::CohereV2;
+    const ABOUT: About = About {
+        id: "rerank_v2",
+        summary: "Rank documents: Cohere v2",
+        description: "For Cohere's clients of v2 and those built on them. Members of other APIs are let through.",
+        names: ["documents", "top_n"],
+    };
     type Body = Body;
     type Echo = Option<Spans>;
+    type Reply<'a> = Reply<'a>;
 
     fn read(body: Body) -> Result<(Wanted, Option<Spans>), ApiError> {
         let spans = body.relevant_spans.map(|wanted| wanted.read()).transpose()?.flatten();
@@ -94,11 +124,7 @@ impl RerankDialect for CohereV2 {
         Ok((wanted, spans))
     }
 
-    fn write<'a>(
-        answer: &'a Answer,
-        documents: usize,
-        spans: &'a Option<Spans>,
-    ) -> impl Serialize + 'a {
+    fn write<'a>(answer: &'a Answer, documents: usize, spans: &'a Option<Spans>) -> Reply<'a> {
         Reply {
             id: &answer.id,
             results: answer
@@ -112,27 +138,41 @@ impl RerankDialect for CohereV2 {
     }
 }
 
-#[derive(Serialize)]
-struct Reply<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CohereV2Response")]
+pub(in crate::http) struct Reply<'a> {
+    /// The request's id.
     id: &'a str,
+    /// The documents, best first.
     results: Vec<Entry>,
+    /// Cohere's account of the request.
     meta: Meta,
+    /// How the ranking came about.
     x_rankgate: &'a RankingInfo,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CohereV2Result")]
 struct Entry {
+    /// Its place in `documents`, from 0.
     index: usize,
+    /// Never rises down the list.
+    #[schemars(range(min = 0, max = 1))]
     relevance_score: f64,
+    /// What the explanation quotes, where spans were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     relevant_spans: Option<Vec<Span>>,
 }
 
 /// Code points of a document, half-open.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Span {
+    /// The first.
     start: usize,
+    /// The one after the last.
     end: usize,
+    /// 1 for a quote that the LLM gave, .5 for a word that the query has too.
+    #[schemars(range(min = 0, max = 1))]
     score: f64,
 }
 
@@ -166,26 +206,37 @@ impl Spans {
 }
 
 /// Cohere's account of a request, in v1 and v2.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CohereMeta")]
 pub(super) struct Meta {
+    /// The version that was spoken.
     api_version: ApiVersion,
+    /// What Cohere would have billed.
     billed_units: BilledUnits,
+    /// Tokens that the LLM read and wrote.
     tokens: Tokens,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 struct ApiVersion {
+    /// `1` or `2`.
     version: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 struct BilledUnits {
+    /// One for each hundred documents.
     search_units: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 struct Tokens {
+    /// Tokens read.
     input_tokens: u64,
+    /// Tokens written.
     output_tokens: u64,
 }
 

@@ -1,5 +1,8 @@
 //! Documents as requests bring them: strings, or objects of fields.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -12,6 +15,29 @@ use crate::http::error::ApiError;
 pub(super) enum SentDocument {
     Text(String),
     Fields(Map<String, Value>),
+}
+
+impl JsonSchema for SentDocument {
+    fn schema_name() -> Cow<'static, str> {
+        "SentDocument".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A text, or an object of fields. Without `rank_fields`, `text` is what is ranked.",
+            "anyOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "properties": {
+                        "text": { "type": "string" },
+                        "title": { "type": ["string", "null"] },
+                    },
+                    "required": ["text"],
+                },
+            ],
+        })
+    }
 }
 
 /// The documents of strings.

@@ -7,6 +7,7 @@
 
 mod cohere_v2;
 mod documents;
+mod errors;
 mod rerank_v1;
 mod unprefixed;
 mod voyage;
@@ -14,23 +15,25 @@ mod wanted;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) use cohere_v2::CohereV2;
+pub(super) use errors::Dialect;
 pub(super) use rerank_v1::RerankV1;
 pub(super) use unprefixed::Unprefixed;
 pub(super) use voyage::Voyage;
+pub(super) use wanted::VISIBLE;
 use wanted::Wanted;
 
-use super::access::ErrorNote;
 use super::arrival::Arrival;
 use super::error::{ApiError, ErrorCode};
+use super::openapi::{JSON, Operation, Schemas, Tag, WITH_JSON};
 use super::state::HttpState;
 use super::{body, deadline, ranked};
 use crate::pipeline::{Answer, Asked, RerankRequest};
@@ -39,22 +42,72 @@ use crate::pipeline::{Answer, Asked, RerankRequest};
 pub(super) trait RerankDialect: 'static {
     /// The form of its errors.
     const DIALECT: Dialect;
+    /// Its name, its route's name in generated clients, and who speaks it.
+    const ABOUT: About;
     /// Its request.
-    type Body: DeserializeOwned + Send;
+    type Body: DeserializeOwned + JsonSchema + Send;
     /// What its answer repeats of the request.
     type Echo: Send;
+    /// Its answer.
+    type Reply<'a>: Serialize + JsonSchema;
 
     /// The form of errors of a request, where a path has several.
     fn dialect(_body: &Self::Body) -> Dialect {
         Self::DIALECT
     }
 
+    /// The forms of errors of its path.
+    fn dialects() -> Vec<Dialect> {
+        vec![Self::DIALECT]
+    }
+
+    /// What a request may hold.
+    fn body_schema(schemas: &mut Schemas) -> Value {
+        schemas.read::<Self::Body>()
+    }
+
     /// What the request asks for.
     fn read(body: Self::Body) -> Result<(Wanted, Self::Echo), ApiError>;
 
     /// The answer to a request that brought `documents` documents.
-    fn write<'a>(answer: &'a Answer, documents: usize, echo: &'a Self::Echo)
-    -> impl Serialize + 'a;
+    fn write<'a>(answer: &'a Answer, documents: usize, echo: &'a Self::Echo) -> Self::Reply<'a>;
+}
+
+/// What is said of a dialect.
+pub(super) struct About {
+    /// Its route's name in generated clients.
+    pub id: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// More.
+    pub description: &'static str,
+    /// What it calls the documents, and how many results are wanted.
+    pub names: [&'static str; 2],
+}
+
+/// Describes the route of a dialect.
+pub(super) fn describe<D: RerankDialect>(schemas: &mut Schemas) -> Operation {
+    let About { id, summary, description, names: [documents, top] } = D::ABOUT;
+    let body = D::body_schema(schemas);
+    let mut example = json!({
+        "query": "hiking boots without leather",
+        documents: ["Full-grain leather boots", "Boots of recycled nylon", "Wax for leather boots"],
+    });
+    if !top.is_empty() {
+        example[top] = 2.into();
+    }
+    let reply = schemas.written::<D::Reply<'static>>();
+    let codes = WITH_JSON.into_iter().chain([
+        ErrorCode::Empty,
+        ErrorCode::UnknownPipeline,
+        ErrorCode::TooManyRequests,
+    ]);
+    let codes: Vec<ErrorCode> = codes.collect();
+    let operation = Operation::new(id, Tag::Rerank, summary, description)
+        .reads(JSON, body, example)
+        .answers(StatusCode::OK, "The documents, best first.", &[(JSON, reply)])
+        .fails(&D::dialects(), &codes, schemas);
+    ranked::describe(operation)
 }
 
 /// Ranks the documents that a request brings.
@@ -103,100 +156,4 @@ async fn answer<D: RerankDialect>(
     };
     let answer = state.gateway().rerank(request).await?;
     ranked::respond(&answer, &D::write(&answer, documents, &echo))
-}
-
-/// The forms of errors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
-    /// RFC 9457.
-    Native,
-    /// `{"id", "message"}`.
-    CohereV2,
-    /// `{"id", "message", "detail"}`: clients of Cohere's v1 read the one,
-    /// those of Jina the other.
-    RerankV1,
-    /// `{"detail"}`.
-    Voyage,
-    /// `{"error", "error_type"}`, and what [`Dialect::RerankV1`] has: on its
-    /// path a body that can't be read may be of either.
-    Tei,
-}
-
-impl Dialect {
-    /// The dialect of a path, also of one whose request never got to a route.
-    pub fn of_path(path: &str) -> Self {
-        match path {
-            "/v2/rerank" => Self::CohereV2,
-            "/v1/rerank" => Self::RerankV1,
-            "/voyage/v1/rerank" => Self::Voyage,
-            "/rerank" => Self::Tei,
-            _ => Self::Native,
-        }
-    }
-
-    /// An error in this form.
-    pub fn error(self, error: &ApiError, request_id: &str) -> Response {
-        let status = self.status(error.code);
-        let mut response = match self {
-            Self::Native => error.problem(request_id),
-            Self::CohereV2 => {
-                let body = json!({ "id": request_id, "message": message(error) });
-                (status, Json(body)).into_response()
-            }
-            Self::RerankV1 => {
-                let message = message(error);
-                let body = json!({ "id": request_id, "message": message, "detail": message });
-                (status, Json(body)).into_response()
-            }
-            Self::Voyage => (status, Json(json!({ "detail": message(error) }))).into_response(),
-            Self::Tei => {
-                let message = message(error);
-                let body = json!({
-                    "error": message,
-                    "error_type": tei_type(error.code),
-                    "id": request_id,
-                    "message": message,
-                    "detail": message,
-                });
-                (status, Json(body)).into_response()
-            }
-        };
-        response.extensions_mut().insert(ErrorNote(error.code));
-        response
-    }
-
-    /// Most of these APIs know no 422 for a wrong value: it is a bad request.
-    const fn status(self, code: ErrorCode) -> StatusCode {
-        match (self, code) {
-            (
-                Self::CohereV2 | Self::RerankV1 | Self::Voyage,
-                ErrorCode::InvalidValue | ErrorCode::Empty,
-            )
-            | (Self::Tei, ErrorCode::Empty)
-            // Voyage's client has no error for a 404.
-            | (Self::Voyage, ErrorCode::UnknownPipeline) => StatusCode::BAD_REQUEST,
-            _ => code.status(),
-        }
-    }
-}
-
-/// What Text Embeddings Inference calls an error.
-const fn tei_type(code: ErrorCode) -> &'static str {
-    match code {
-        ErrorCode::Empty => "Empty",
-        ErrorCode::TooManyRequests => "Overloaded",
-        ErrorCode::FirstStage | ErrorCode::Storage => "Unhealthy",
-        ErrorCode::Internal => "Backend",
-        _ => "Validation",
-    }
-}
-
-/// A text as these APIs write it.
-fn message(error: &ApiError) -> String {
-    match (error.code, &error.field) {
-        // They call it `model`, which the text says by itself.
-        (ErrorCode::UnknownPipeline, _) => error.detail.clone(),
-        (ErrorCode::InvalidValue, Some(_)) => format!("invalid request: {}", error.message()),
-        _ => error.message(),
-    }
 }

@@ -1,14 +1,17 @@
 //! `POST /rerank`: Text Embeddings Inference where the body has `texts`, and
 //! what `/v1/rerank` speaks where it doesn't.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::rerank_v1::{self, RerankV1};
-use super::wanted::{self, Wanted};
-use super::{Dialect, RerankDialect, documents};
+use super::wanted::{self, MAX_DOCUMENTS, VISIBLE, Wanted};
+use super::{About, Dialect, RerankDialect, documents};
 use crate::http::body;
+use crate::http::deadline::MAX_MS;
 use crate::http::error::{ApiError, ErrorCode};
+use crate::http::openapi::Schemas;
 use crate::pipeline::{Answer, RankedResult};
 
 /// Both dialects of the path.
@@ -17,11 +20,19 @@ pub(in crate::http) struct Unprefixed;
 /// A request of Text Embeddings Inference. `truncate`, `truncation_direction`
 /// and `raw_scores` are let through: passages are cut to what the prompt
 /// shows, and scores are what they are.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "TeiRequest")]
 struct TeiBody {
+    /// What is searched for.
+    #[schemars(required, regex(pattern = VISIBLE))]
     query: Option<String>,
+    /// What is ranked. All of them come back.
+    #[schemars(required, length(min = 1, max = MAX_DOCUMENTS))]
     texts: Option<Vec<String>>,
+    /// Whether results hold their texts.
     return_text: Option<bool>,
+    /// Milliseconds from arrival to the complete answer; absent: the pipeline's.
+    #[schemars(range(min = 1, max = MAX_MS))]
     deadline_ms: Option<u64>,
 }
 
@@ -33,8 +44,26 @@ pub(in crate::http) enum Echo {
 
 impl RerankDialect for Unprefixed {
     const DIALECT: Dialect = Dialect::Tei;
+    const ABOUT: About = About {
+        id: "rerank",
+        summary: "Rank documents: Text Embeddings Inference, or as /v1/rerank",
+        description: "A body with `texts` is Text Embeddings Inference's, which names no model: the default pipeline \
+                      ranks. One with `documents` is answered as at `/v1/rerank`.",
+        names: ["texts", ""],
+    };
     type Body = Map<String, Value>;
     type Echo = Echo;
+    type Reply<'a> = Reply<'a>;
+
+    fn dialects() -> Vec<Dialect> {
+        vec![Dialect::Tei, RerankV1::DIALECT]
+    }
+
+    fn body_schema(schemas: &mut Schemas) -> Value {
+        let documents = RerankV1::body_schema(schemas);
+        let without_texts = json!({ "allOf": [documents, { "not": { "required": ["texts"] } }] });
+        json!({ "anyOf": [schemas.read::<TeiBody>(), without_texts] })
+    }
 
     fn dialect(body: &Map<String, Value>) -> Dialect {
         if body.contains_key("texts") || !body.contains_key("documents") {
@@ -69,7 +98,7 @@ impl RerankDialect for Unprefixed {
         Ok((wanted, Echo::Texts { return_text: body.return_text.unwrap_or(false) }))
     }
 
-    fn write<'a>(answer: &'a Answer, documents: usize, echo: &'a Echo) -> impl Serialize + 'a {
+    fn write<'a>(answer: &'a Answer, documents: usize, echo: &'a Echo) -> Reply<'a> {
         match echo {
             Echo::Documents(echo) => Reply::Documents(RerankV1::write(answer, documents, echo)),
             Echo::Texts { return_text } => {
@@ -84,17 +113,25 @@ impl RerankDialect for Unprefixed {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
-enum Reply<'a, D> {
+#[schemars(inline)]
+pub(in crate::http) enum Reply<'a> {
+    /// To `texts`: best first.
     Texts(Vec<Entry<'a>>),
-    Documents(D),
+    /// To `documents`.
+    Documents(rerank_v1::Reply<'a>),
 }
 
-#[derive(Serialize)]
-struct Entry<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TeiResult")]
+pub(in crate::http) struct Entry<'a> {
+    /// Its place in `texts`, from 0.
     index: usize,
+    /// The text, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
+    /// Never rises down the list.
+    #[schemars(range(min = 0, max = 1))]
     score: f64,
 }

@@ -4,7 +4,10 @@ use crate::domain::{Document, Query};
 use crate::http::error::{ApiError, ErrorCode};
 
 /// Most documents of one request, as Cohere has it.
-const MAX_DOCUMENTS: usize = 10_000;
+pub(super) const MAX_DOCUMENTS: usize = 10_000;
+
+/// What has a visible character, as a regular expression.
+pub(in crate::http) const VISIBLE: &str = r"\S";
 
 const NO_QUERY: &str = "invalid request: query must not be empty or be only whitespace";
 const NO_DOCUMENTS: &str = "invalid request: list of documents must not be empty";

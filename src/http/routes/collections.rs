@@ -8,15 +8,55 @@ use axum::extract::rejection::PathRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::http::access::ErrorNote;
 use crate::http::arrival::Arrival;
+use crate::http::dialects::Dialect;
 use crate::http::error::{ApiError, ErrorCode};
+use crate::http::openapi::{ANY, JSON, Operation, Schemas, Tag};
 use crate::http::state::HttpState;
-use crate::retrieve::{Documents, Lexical};
+use crate::retrieve::{CollectionInfo, Documents, Lexical};
 
 /// What is in a path, decoded.
 pub(super) type Named<T> = Result<axum::extract::Path<T>, PathRejection>;
+
+/// A collection's name in a path.
+pub(super) fn name_in_path(operation: Operation) -> Operation {
+    operation.in_path("name", "The collection.", name_schema())
+}
+
+/// What can be a collection's name.
+fn name_schema() -> Value {
+    json!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" })
+}
+
+/// What can go wrong with a collection that is named, besides what its route
+/// says.
+pub(super) const WITH_COLLECTION: [ErrorCode; 5] = [
+    ErrorCode::NotFound,
+    ErrorCode::UnknownCollection,
+    ErrorCode::OtherSettings,
+    ErrorCode::InvalidValue,
+    ErrorCode::Storage,
+];
+
+/// Describes the route.
+pub(in crate::http) fn describe_collection(schemas: &mut Schemas) -> Operation {
+    let codes: Vec<ErrorCode> = ANY.into_iter().chain(WITH_COLLECTION).collect();
+    let info = schemas.written::<CollectionInfo>();
+    let operation = Operation::new(
+        "collection",
+        Tag::Collections,
+        "What is known of a collection",
+        "How many documents it has, and what it was made with.",
+    );
+    name_in_path(operation).answers(StatusCode::OK, "What is known of it.", &[(JSON, info)]).fails(
+        &[Dialect::Native],
+        &codes,
+        schemas,
+    )
+}
 
 /// What is known of a collection.
 pub(in crate::http) async fn collection(

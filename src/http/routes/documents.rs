@@ -11,20 +11,24 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::future::{Either, select};
 use futures::stream::{self, StreamExt};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::collections::{Named, Refused, documents, in_path, not_found_if_invalid};
+use super::collections::{
+    Named, Refused, WITH_COLLECTION, documents, in_path, name_in_path, not_found_if_invalid,
+};
 use crate::domain::DocId;
 use crate::http::admission;
 use crate::http::arrival::Arrival;
 use crate::http::dialects::Dialect;
 use crate::http::error::{ApiError, ErrorCode};
+use crate::http::openapi::{ANY, JSON, Operation, Schemas, Tag};
 use crate::http::state::{HttpState, Phase};
 use crate::http::upload::{Batch, Interrupted, Seen, Upload};
 use crate::retrieve::{LiveWriter, WriteError, Written};
@@ -41,6 +45,79 @@ const LINGER: Duration = Duration::from_secs(2);
 #[serde(deny_unknown_fields)]
 struct Parameters {
     average_length: Option<f64>,
+}
+
+/// Media type of lines of JSON.
+const LINES: &str = "application/x-ndjson";
+
+/// Describes the storing of documents.
+pub(in crate::http) fn describe_store(schemas: &mut Schemas) -> Operation {
+    let codes: Vec<ErrorCode> = ANY
+        .into_iter()
+        .chain(WITH_COLLECTION)
+        .chain([
+            ErrorCode::IncompleteBody,
+            ErrorCode::SlowBody,
+            ErrorCode::UnsupportedMediaType,
+            ErrorCode::TooManyRequests,
+        ])
+        .collect();
+    let lines = json!({
+        "type": "string",
+        "description": "A document a line: `{\"_id\": …, \"title\": …, \"text\": …, \"metadata\": {…}}`.",
+    });
+    let example = "{\"_id\": \"tent-1\", \"title\": \"Tent\", \"text\": \"For two, 1.2 kg\", \"metadata\": {\"price\": 340}}\n";
+    let terms = json!({ "type": "number", "minimum": 0 });
+    let stored = schemas.written::<Stored>();
+    let operation = Operation::new(
+        "store_documents",
+        Tag::Collections,
+        "Store documents",
+        "Of any number, as they come. The answer acknowledges them: the next search finds them. A bad line is told by \
+         its number and costs only itself. A document whose id is there already takes its place.",
+    );
+    name_in_path(operation)
+        .in_query("average_length", false, "Average length in terms of a new collection.", terms)
+        .reads(LINES, lines, example.into())
+        .answers(StatusCode::OK, "What became of the lines.", &[(JSON, stored)])
+        .fails(&[Dialect::Native], &codes, schemas)
+}
+
+/// Describes the list of ids.
+pub(in crate::http) fn describe_ids(schemas: &mut Schemas) -> Operation {
+    let codes: Vec<ErrorCode> = ANY.into_iter().chain(WITH_COLLECTION).collect();
+    let lines = json!({ "type": "string", "description": "`{\"_id\": …}` on each line." });
+    let operation = Operation::new(
+        "document_ids",
+        Tag::Collections,
+        "List documents",
+        "The ids of all of them.",
+    );
+    name_in_path(operation)
+        .in_query("fields", true, "What is listed of each.", json!({ "enum": ["id"] }))
+        .answers(StatusCode::OK, "A line for each document.", &[(LINES, lines)])
+        .fails(&[Dialect::Native], &codes, schemas)
+}
+
+/// Describes the removal of a document.
+pub(in crate::http) fn describe_delete(schemas: &mut Schemas) -> Operation {
+    let codes: Vec<ErrorCode> = ANY.into_iter().chain(WITH_COLLECTION).collect();
+    let id = json!({ "type": "string", "minLength": 1, "maxLength": DocId::MAX_BYTES });
+    let deleted = schemas.written::<Deleted>();
+    let operation =
+        Operation::new("delete_document", Tag::Collections, "Delete a document", "If it is there.");
+    name_in_path(operation)
+        .in_path("id", "The document.", id)
+        .answers(StatusCode::OK, "It isn't there any more.", &[(JSON, deleted)])
+        .fails(&[Dialect::Native], &codes, schemas)
+}
+
+/// What became of a document that should go.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Deleted {
+    /// Whether it was there.
+    deleted: bool,
 }
 
 /// Stores the documents of the body.
@@ -60,8 +137,9 @@ pub(in crate::http) async fn store_documents(
 }
 
 /// What became of the documents of a body.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Stored {
+    /// The collection's name.
     collection: String,
     #[serde(flatten)]
     progress: Progress,
@@ -70,7 +148,7 @@ struct Stored {
 }
 
 /// What became of the lines so far.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 struct Progress {
     #[serde(flatten)]
     seen: Seen,
@@ -216,7 +294,7 @@ pub(in crate::http) async fn delete_document(
     path: Named<(String, String)>,
 ) -> Response {
     match delete(&state, path).await {
-        Ok(deleted) => Json(json!({ "deleted": deleted })).into_response(),
+        Ok(deleted) => Json(Deleted { deleted }).into_response(),
         Err(error) => Dialect::Native.error(&not_found_if_invalid(error), &arrival.id),
     }
 }
@@ -251,7 +329,7 @@ pub(in crate::http) async fn document_ids(
 ) -> Response {
     match ids(&state, name, &uri).await {
         Ok(body) => {
-            let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
+            let kind = [(header::CONTENT_TYPE, LINES)];
             (kind, body).into_response()
         }
         Err(error) => Dialect::Native.error(&not_found_if_invalid(error), &arrival.id),

@@ -4,14 +4,20 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::natively;
+use super::search::PROMPT;
 use crate::domain::{DocId, Explanation, Query, Usage};
 use crate::http::arrival::Arrival;
-use crate::http::error::ApiError;
+use crate::http::deadline::MAX_MS;
+use crate::http::dialects::{Dialect, VISIBLE};
+use crate::http::error::{ApiError, ErrorCode};
+use crate::http::openapi::{JSON, Operation, Schemas, Tag, WITH_JSON};
 use crate::http::state::HttpState;
 use crate::http::{body, deadline};
 use crate::pipeline::{
@@ -21,18 +27,61 @@ use crate::pipeline::{
 /// Most documents of one request: each is a call of an LLM.
 const MOST: usize = 20;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ExplainRequest", extend("if" = contrasting(), "then" = of_two()))]
 struct ExplainBody {
+    /// What was searched for.
+    #[schemars(regex(pattern = VISIBLE))]
     query: String,
+    /// The documents; of a contrast the upper one first.
+    #[schemars(length(min = 1, max = MOST), inner(length(min = 1, max = DocId::MAX_BYTES)), extend("uniqueItems" = true))]
     ids: Vec<String>,
+    /// A pipeline or one of its aliases; absent: the default pipeline.
     pipeline: Option<String>,
+    /// Whether two documents are compared, instead of each being explained.
     #[serde(default)]
     contrast: bool,
+    /// Fields for the prompt, such as a profile.
     #[serde(default)]
     context: Option<Map<String, Value>>,
+    /// The prompt, `name@vN` or `name@latest`; absent: the pipeline's.
+    #[schemars(regex(pattern = PROMPT))]
     prompt: Option<String>,
+    /// Milliseconds from arrival to the complete answer; absent: the pipeline's.
+    #[schemars(range(min = 1, max = MAX_MS))]
     deadline_ms: Option<u64>,
+}
+
+fn contrasting() -> Value {
+    json!({ "properties": { "contrast": { "const": true } }, "required": ["contrast"] })
+}
+
+fn of_two() -> Value {
+    json!({ "properties": { "ids": { "minItems": 2, "maxItems": 2 } } })
+}
+
+/// Describes the route.
+pub(in crate::http) fn describe_explain(schemas: &mut Schemas) -> Operation {
+    let codes: Vec<ErrorCode> = WITH_JSON
+        .into_iter()
+        .chain([
+            ErrorCode::UnknownPipeline,
+            ErrorCode::UnknownCollection,
+            ErrorCode::UnknownDocument,
+            ErrorCode::TooManyRequests,
+            ErrorCode::FirstStage,
+        ])
+        .collect();
+    let description = "Each document's explanation has quotes that stand in it, or is the first stage's. With \
+                       `contrast`, why the first of two stands above the second.";
+    let body = schemas.read::<ExplainBody>();
+    let answer = schemas.written::<View>();
+    Operation::new("explain", Tag::Search, "Explain documents", description)
+        .reads(JSON, body, json!({ "query": "light tent for two", "ids": ["tent-1"] }))
+        .answers(StatusCode::OK, "The explanations.", &[(JSON, answer)])
+        .fails(&[Dialect::Native], &codes, schemas)
+        .header(deadline::HEADER, "The answer is complete by then.", deadline::schema())
 }
 
 /// Explains stored documents.
@@ -105,18 +154,27 @@ fn documents(ids: Vec<DocId>, contrast: bool) -> Result<DocumentsToExplain, ApiE
     })
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExplainResponse")]
 struct View<'a> {
+    /// The request's id.
     id: &'a str,
+    /// One for each document, in the request's order.
     explanations: Vec<Entry<'a>>,
+    /// How they came about.
     explain: &'a ExplainInfo,
+    /// What this request spent on LLM calls.
     usage: &'a Usage,
+    /// Milliseconds by step.
     timing_ms: &'a Timing,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExplainedDocument")]
 struct Entry<'a> {
+    /// The document's id.
     id: &'a DocId,
+    /// Why it fits, as far as it can be shown.
     explanation: &'a Explanation,
 }
 

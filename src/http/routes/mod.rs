@@ -13,14 +13,18 @@ use axum::response::Response;
 use super::dialects::Dialect;
 use super::error::ApiError;
 
-pub(super) use collections::collection;
-pub(super) use documents::{delete_document, document_ids, store_documents};
-pub(super) use explain::explain;
-pub(super) use lists::{pipelines, prompts};
+pub(super) use collections::{collection, describe_collection};
+pub(super) use documents::{
+    delete_document, describe_delete, describe_ids, describe_store, document_ids, store_documents,
+};
+pub(super) use explain::{describe_explain, explain};
+pub(super) use lists::{describe_pipelines, describe_prompts, pipelines, prompts};
 pub(super) use nothing::{method_not_allowed, not_found};
-pub(super) use probes::{healthz, metrics, readyz};
+pub(super) use probes::{
+    describe_healthz, describe_metrics, describe_readyz, healthz, metrics, readyz,
+};
 pub use search::SearchAnswer;
-pub(super) use search::search;
+pub(super) use search::{describe_search, search};
 
 /// The answer of a native route, errors in their own form.
 fn natively(answer: Result<Response, ApiError>, request_id: &str) -> Response {

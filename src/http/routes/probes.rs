@@ -7,29 +7,74 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
+use crate::http::dialects::Dialect;
+use crate::http::openapi::{ANY, JSON, Operation, Schemas, Tag};
 use crate::http::state::{HttpState, Phase};
 
 /// Longest wait for one dependency.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The process answers.
-pub(in crate::http) async fn healthz() -> Response {
-    Json(serde_json::json!({ "status": "ok" })).into_response()
+/// Where the process stands.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Health {
+    /// Always `ok`.
+    status: &'static str,
 }
 
-#[derive(Serialize)]
+/// The process answers.
+pub(in crate::http) async fn healthz() -> Response {
+    Json(Health { status: "ok" }).into_response()
+}
+
+/// Describes the probe of liveness.
+pub(in crate::http) fn describe_healthz(schemas: &mut Schemas) -> Operation {
+    let health = schemas.written::<Health>();
+    Operation::new("healthz", Tag::Probes, "Liveness", "Answers as long as the process does.")
+        .answers(StatusCode::OK, "The process answers.", &[(JSON, health)])
+        .fails(&[Dialect::Native], &ANY, schemas)
+}
+
+/// Describes the probe of readiness.
+pub(in crate::http) fn describe_readyz(schemas: &mut Schemas) -> Operation {
+    let description = "Whether requests should be sent here. A dependency that is down is told and changes nothing: the \
+                       gateway still answers what it can.";
+    let readiness = schemas.written::<Readiness>();
+    Operation::new("readyz", Tag::Probes, "Readiness", description)
+        .answers(StatusCode::OK, "Ready.", &[(JSON, readiness.clone())])
+        .answers(StatusCode::SERVICE_UNAVAILABLE, "Starting or draining.", &[(JSON, readiness)])
+        .fails(&[Dialect::Native], &ANY, schemas)
+}
+
+/// Describes the metrics.
+pub(in crate::http) fn describe_metrics(schemas: &mut Schemas) -> Operation {
+    let text = [("text/plain", json!({ "type": "string" }))];
+    Operation::new("metrics", Tag::Probes, "Metrics", "In the text format of Prometheus.")
+        .answers(StatusCode::OK, "All metrics.", &text)
+        .fails(&[Dialect::Native], &ANY, schemas)
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Readiness {
+    /// `ready`, `starting` or `draining`.
     status: &'static str,
+    /// What the gateway needs.
     dependencies: Vec<Dependency>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Dependency {
+    /// `collection` or `model`.
     kind: &'static str,
+    /// Its name in the configuration.
     name: String,
+    /// Whether it can be used.
     ok: bool,
+    /// Why it can't.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
 }

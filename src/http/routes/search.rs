@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::natively;
 use crate::domain::{DocId, Document, Explanation, FirstStageScores, Query, StrategyName, Usage};
 use crate::http::admission::Place;
 use crate::http::arrival::Arrival;
-use crate::http::error::ApiError;
+use crate::http::deadline::MAX_MS;
+use crate::http::dialects::{Dialect, VISIBLE};
+use crate::http::error::{ApiError, ErrorCode};
+use crate::http::openapi::{JSON, Operation, Schemas, Tag, WITH_JSON};
 use crate::http::state::HttpState;
 use crate::http::{body, deadline, ranked, stream};
 use crate::pipeline::{Answer, Asked, ExplainInfo, RankingInfo, SearchRequest, Timing};
@@ -20,29 +25,82 @@ use crate::retrieve::Filter;
 /// Results where a request doesn't say how many.
 const DEFAULT_TOP_N: u64 = 10;
 
+/// A prompt's name and version, as a regular expression.
+pub(super) const PROMPT: &str = "^[a-z0-9-]+@(v[1-9][0-9]{0,8}|latest)$";
+
 /// Most results and candidates that a request may ask for.
 const MAX_COUNT: u64 = 10_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SearchRequest")]
 struct SearchBody {
+    /// What is searched for.
+    #[schemars(regex(pattern = VISIBLE))]
     query: String,
+    /// A pipeline or one of its aliases; absent: the default pipeline.
     pipeline: Option<String>,
+    /// How many results are wanted; absent: 10.
+    #[schemars(range(min = 1, max = MAX_COUNT))]
     top_n: Option<u64>,
+    /// How many candidates the first stage gives; absent: the pipeline's
+    /// `retrieve.limit`.
+    #[schemars(range(min = 1, max = MAX_COUNT))]
     candidates: Option<u64>,
+    /// Conditions on metadata that every result meets.
     #[serde(default)]
+    #[schemars(with = "Option<Filter>")]
     filter: Option<Map<String, Value>>,
+    /// Fields for the prompt, such as a profile.
     #[serde(default)]
     context: Option<Map<String, Value>>,
+    /// How LLM calls are arranged; absent: the pipeline's.
+    #[schemars(with = "Option<StrategyName>")]
     strategy: Option<String>,
+    /// The prompt, `name@vN` or `name@latest`; absent: the pipeline's.
+    #[schemars(regex(pattern = PROMPT))]
     prompt: Option<String>,
+    /// Whether results are explained; absent: as the pipeline has it.
     explain: Option<bool>,
+    /// Whether the answer is a stream of events.
     stream: Option<bool>,
-    /// A unit for experiments, which this release doesn't have: read so that
-    /// clients may send it, and never logged.
-    #[expect(dead_code, reason = "nothing uses it yet")]
+    /// A unit for experiments, which this release doesn't have. Never logged.
+    #[expect(dead_code, reason = "read so that clients may send it")]
     user: Option<String>,
+    /// Milliseconds from arrival to the complete answer; absent: the pipeline's.
+    #[schemars(range(min = 1, max = MAX_MS))]
     deadline_ms: Option<u64>,
+}
+
+/// What the answer is, and what the events of a stream are.
+const DESCRIPTION: &str = "\
+With `stream`, server-sent events: `classical` (`{results, ranking}`, the first stage's order at once), `ranking` (each \
+better order), `explanation` (`{id, explanation}`), and `done` (the whole answer), or `error` (a problem) where the search \
+fails after it has begun. A client that leaves cancels the calls that nobody else waits for.";
+
+/// Describes the route.
+pub(in crate::http) fn describe_search(schemas: &mut Schemas) -> Operation {
+    let codes: Vec<ErrorCode> = WITH_JSON
+        .into_iter()
+        .chain([
+            ErrorCode::UnknownPipeline,
+            ErrorCode::UnknownCollection,
+            ErrorCode::TooManyRequests,
+            ErrorCode::FirstStage,
+        ])
+        .collect();
+    let body = schemas.read::<SearchBody>();
+    let answer = schemas.written::<SearchAnswer>();
+    let events = json!({ "type": "string", "description": "Server-sent events." });
+    let operation = Operation::new("search", Tag::Search, "Retrieve, rank, explain", DESCRIPTION)
+        .reads(JSON, body, json!({ "query": "light tent for two", "top_n": 5 }))
+        .answers(
+            StatusCode::OK,
+            "The results, best first.",
+            &[(JSON, answer), ("text/event-stream", events)],
+        )
+        .fails(&[Dialect::Native], &codes, schemas);
+    ranked::describe(operation)
 }
 
 /// Retrieves, ranks and answers.
@@ -112,35 +170,55 @@ fn count(field: &str, n: u64) -> Result<usize, ApiError> {
 }
 
 /// The answer in the contract's shape.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SearchResponse")]
 pub struct SearchAnswer<'a> {
+    /// The request's id.
     id: &'a str,
+    /// The documents, best first.
     results: Vec<SearchResult<'a>>,
+    /// How the ranking came about.
     ranking: &'a RankingInfo,
+    /// How the explanations came about, where they were wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<&'a ExplainInfo>,
+    /// What this request spent on LLM calls.
     usage: &'a Usage,
+    /// Milliseconds by step.
     timing_ms: &'a Timing,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SearchResult<'a> {
+    /// The document's id.
     id: &'a DocId,
+    /// The collection that it was found in.
     #[serde(skip_serializing_if = "Option::is_none")]
     collection: Option<&'a str>,
+    /// Its place, from 1.
     rank: usize,
+    /// Its place in the first stage's order, from 1.
     first_stage_rank: usize,
+    /// Never rises down the list.
+    #[schemars(range(min = 0, max = 1))]
     relevance_score: f64,
+    /// The first stage's scores.
     scores: FirstStageScores,
+    /// The document as it is stored.
     document: DocumentView<'a>,
+    /// Why it stands there, where that was wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<&'a Explanation>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Document")]
 struct DocumentView<'a> {
+    /// Headline; empty where it has none.
     title: &'a str,
+    /// Body.
     text: &'a str,
+    /// Everything else.
     metadata: &'a Map<String, Value>,
 }
 

@@ -1,6 +1,7 @@
 //! What a collection holds, for those who look after it from outside.
 
 use futures::stream::{BoxStream, StreamExt, try_unfold};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Documents, State, WriteError, patience};
@@ -11,7 +12,7 @@ use crate::retrieve::{EmbeddingModel, Lexical};
 const PAGE: usize = 64;
 
 /// What is known of a collection.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct CollectionInfo {
     /// Its name.
     pub name: String,

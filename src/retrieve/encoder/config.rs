@@ -1,11 +1,12 @@
 //! The `[embedding]` table.
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where embeddings come from, with what that needs to know. A key that the
 /// chosen provider doesn't read is an error.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Keys", into = "Keys")]
 pub enum EmbeddingConfig {
     /// `provider = "builtin"`: the model inside the binary.
@@ -103,11 +104,13 @@ const MAX_THREADS: usize = 1024;
 /// Longest vector that the engine stores.
 const MAX_DIMENSIONS: usize = 65_536;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Provider {
+    /// The English model in the binary.
     #[default]
     Builtin,
+    /// A model behind an upstream's `/v1/embeddings`.
     OpenAi,
 }
 
@@ -120,35 +123,65 @@ impl std::fmt::Display for Provider {
     }
 }
 
-/// The table as it is written: the keys of all providers.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// Where embeddings come from: the keys of all providers. One that the chosen
+/// provider doesn't read is an error.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "EmbeddingConfig")]
 struct Keys {
+    /// Who embeds: the model in the binary, or an upstream's `/v1/embeddings`.
     provider: Provider,
+    /// Name of the upstream. Of "openai", which needs it.
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream: Option<String>,
+    /// The upstream's name for the model. Of "openai", which needs it.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
+    /// Length of the vectors. Of "openai", which needs it.
+    #[schemars(range(min = 1, max = MAX_DIMENSIONS))]
     #[serde(skip_serializing_if = "Option::is_none")]
     dimensions: Option<usize>,
+    /// Whether requests name the dimensions, which models that offer one length
+    /// alone refuse; absent: they do. Of "openai".
     #[serde(skip_serializing_if = "Option::is_none")]
     send_dimensions: Option<bool>,
+    /// What stands before every query, such as `"query: "`; absent: nothing. Of
+    /// "openai".
     #[serde(skip_serializing_if = "Option::is_none")]
     query_prefix: Option<String>,
+    /// What stands before every part of a document; absent: nothing. Of
+    /// "openai".
     #[serde(skip_serializing_if = "Option::is_none")]
     document_prefix: Option<String>,
+    /// Most parts of a long document that are embedded; absent: 4 for the model
+    /// in the binary, 1 for "openai", whose models read thousands of tokens.
+    #[schemars(range(min = 1, max = MAX_PARTS))]
     #[serde(skip_serializing_if = "Option::is_none")]
     parts: Option<usize>,
+    /// Most threads that embed documents beside searches; absent: half of the
+    /// cores. Of "builtin".
+    #[schemars(range(min = 1, max = MAX_THREADS))]
     #[serde(skip_serializing_if = "Option::is_none")]
     document_threads: Option<usize>,
+    /// Most tokens that the model reads of one text; absent: 8191. Of "openai".
+    #[schemars(range(min = MIN_MAX_TOKENS))]
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<usize>,
+    /// Most texts of one request; absent: 256. Of "openai".
+    #[schemars(range(min = 1))]
     #[serde(skip_serializing_if = "Option::is_none")]
     max_batch: Option<usize>,
+    /// Most tokens of one request, at least `max_tokens`; absent: 100000. Of
+    /// "openai".
     #[serde(skip_serializing_if = "Option::is_none")]
     max_batch_tokens: Option<usize>,
+    /// Most requests at a time; absent: 4. Of "openai".
+    #[schemars(range(min = 1))]
     #[serde(skip_serializing_if = "Option::is_none")]
     max_in_flight: Option<usize>,
+    /// Memory for embeddings that may be wanted again, such as `"64MiB"`, which
+    /// is what it is where it is absent; 0 keeps none. Of "openai".
+    #[schemars(with = "Option<String>", extend("type" = ["string", "integer"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_bytes: Option<ByteSize>,
 }

@@ -13,6 +13,7 @@ mod wordpiece;
 mod workers;
 
 use futures::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use builtin::BuiltinEncoder;
@@ -57,7 +58,7 @@ pub struct Encoded {
 }
 
 /// The identity of a model, stored with every collection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmbeddingModel {
     /// Name of the model.

@@ -6,14 +6,16 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use http::Uri;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// gRPC port of Qdrant where the address names none.
 const PORT: u16 = 6334;
 
 /// A Qdrant server or cluster, and what is asked of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "QdrantServerConfig")]
 pub struct ServerConfig {
     /// Address of its gRPC port; `http://127.0.0.1:6334` by default. In the
     /// file it stands one level up, beside the engine: `retrieval.url`.
@@ -24,6 +26,7 @@ pub struct ServerConfig {
     pub timeout_ms: NonZeroU64,
     /// How many replicas have to agree on what a search finds; `"one"` by
     /// default.
+    #[schemars(with = "Consistency")]
     pub read_consistency: ReadConsistency,
     /// In which order replicas apply writes; `"weak"` by default.
     pub write_ordering: WriteOrdering,
@@ -223,7 +226,7 @@ pub enum ReadConsistency {
 }
 
 /// In which order replicas apply writes to the same document.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WriteOrdering {
     /// Any.
@@ -236,7 +239,7 @@ pub enum WriteOrdering {
 }
 
 /// The key of the shards that documents are in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a text or a whole number")]
 pub enum ShardKey {
     /// A number.
@@ -246,19 +249,25 @@ pub enum ShardKey {
 }
 
 /// What the file holds for [`ReadConsistency`].
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "\"one\", \"majority\", \"quorum\", \"all\" or a number of replicas")]
 enum Consistency {
+    /// By a word.
     Word(ConsistencyWord),
+    /// So many are asked, and what all of these hold counts.
     Replicas(NonZeroU64),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum ConsistencyWord {
+    /// One replica answers.
     One,
+    /// All are asked, and what most of them hold counts.
     Majority,
+    /// More than half are asked, and what all of these hold counts.
     Quorum,
+    /// All are asked, and what all of them hold counts.
     All,
 }
 
