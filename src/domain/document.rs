@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 /// The caller's name for a document: 1 to 512 bytes, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(extend("minLength" = 1, "maxLength" = Self::MAX_BYTES, "pattern" = NO_CONTROLS))]
 pub struct DocId(Arc<str>);
+
+/// Texts without control characters, as a regular expression.
+const NO_CONTROLS: &str = r"^[^\x00-\x1f\x7f-\x9f]+$";
 
 impl DocId {
     /// Longest accepted id in bytes.

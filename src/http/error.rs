@@ -93,7 +93,7 @@ impl ErrorCode {
             }
             Self::BodyTooLarge => (S::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large"),
             Self::UnsupportedMediaType => {
-                (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is not JSON")
+                (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is of another type")
             }
             Self::InvalidValue => {
                 (S::UNPROCESSABLE_ENTITY, "invalid_value", "The request can't be served")

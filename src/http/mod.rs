@@ -26,6 +26,7 @@ mod state;
 mod stream;
 mod upload;
 mod uploads;
+mod whole;
 
 pub use router::router;
 pub use routes::SearchAnswer;

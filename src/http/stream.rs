@@ -4,21 +4,25 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
 use futures::stream;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::access::Ending;
 use super::admission::Place;
+use super::dialects::Dialect;
 use super::error::{ApiError, ErrorCode};
+use super::openapi::Schemas;
 use super::ranked::RankedNote;
-use super::routes::SearchAnswer;
+use super::routes::{Order, SearchAnswer};
+use crate::domain::{DocId, Explanation};
 use crate::pipeline::{Answer, Event, Follower, Gateway, SearchRequest};
 
 /// What comes next of a search.
@@ -73,6 +77,9 @@ pub(super) async fn respond(
     };
     let mut response =
         Sse::new(events(running, first)).keep_alive(KeepAlive::default()).into_response();
+    // Always UTF-8 by the standard, but some clients take another where none is named.
+    let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
     // Proxies that collect answers would keep it all until the end.
     let unbuffered = HeaderName::from_static("x-accel-buffering");
     response.headers_mut().insert(unbuffered, HeaderValue::from_static("no"));
@@ -124,7 +131,7 @@ impl Running {
             Next::Event(Event::Classical(answer)) => of_order("classical", &answer),
             Next::Event(Event::Ranking(answer)) => of_order("ranking", &answer),
             Next::Event(Event::Explanation { id, explanation }) => {
-                written("explanation", &json!({ "id": id, "explanation": explanation }))
+                written("explanation", &Explained { id, explanation })
             }
             Next::End(result) => match *result {
                 Ok(answer) => {
@@ -138,6 +145,46 @@ impl Running {
             },
         }
     }
+}
+
+/// Why a result stands where it stands.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExplanationEvent")]
+struct Explained {
+    /// The document.
+    id: DocId,
+    /// What is said of it.
+    explanation: Explanation,
+}
+
+/// What each event is: its name, and its data as JSON.
+pub(super) fn schema(schemas: &mut Schemas) -> Value {
+    let order = schemas.written::<Order>();
+    let kinds = [
+        ("classical", order.clone()),
+        ("ranking", order),
+        ("explanation", schemas.written::<Explained>()),
+        ("done", schemas.written::<SearchAnswer>()),
+        ("error", Dialect::Native.error_schema(schemas)),
+    ];
+    let event = |(name, data): (&str, Value)| {
+        json!({
+            "type": "object",
+            "properties": {
+                "event": { "const": name },
+                "data": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": data,
+                },
+            },
+            "required": ["event", "data"],
+        })
+    };
+    json!({
+        "description": "Each server-sent event.",
+        "oneOf": kinds.map(event),
+    })
 }
 
 /// The part of an answer that an order is.

@@ -8,6 +8,7 @@ use super::{About, Dialect, RerankDialect, documents};
 use crate::domain::{ExplanationKind, Field, Quote};
 use crate::http::deadline::MAX_MS;
 use crate::http::error::ApiError;
+use crate::http::whole;
 use crate::pipeline::{Answer, RankedResult, RankingInfo};
 
 /// Which spans are shown where a request doesn't say.
@@ -38,13 +39,16 @@ pub(in crate::http) struct Body {
     documents: Option<Vec<String>>,
     /// How many results are wanted; absent or 0: all.
     #[schemars(range(min = 0, max = i64::MAX))]
+    #[serde(default, deserialize_with = "whole::optional")]
     top_n: Option<i64>,
     /// Most tokens of a document that the LLM is shown; absent or 0: what the
     /// prompt shows.
     #[schemars(range(min = 0, max = i64::MAX))]
+    #[serde(default, deserialize_with = "whole::optional")]
     max_tokens_per_doc: Option<i64>,
     /// Milliseconds from arrival to the complete answer; absent: the pipeline's.
     #[schemars(range(min = 1, max = MAX_MS))]
+    #[serde(default, deserialize_with = "whole::optional")]
     deadline_ms: Option<u64>,
     /// Asks for explanations: their quotes as spans of each document.
     relevant_spans: Option<SpansWanted>,
@@ -62,6 +66,7 @@ struct SpansWanted {
     threshold: Option<f64>,
     /// Most spans of a document; absent or 0: all.
     #[schemars(range(min = 0, max = i64::MAX))]
+    #[serde(default, deserialize_with = "whole::optional")]
     max_spans: Option<i64>,
 }
 

@@ -67,11 +67,9 @@ impl SentDocument {
         let wrong = |problem: String| ApiError::invalid(format!("documents[{index}]"), problem);
         let id = DocId::from_index(index);
         if let Some(fields) = rank_fields.filter(|fields| !fields.is_empty()) {
-            let text = joined(&metadata, fields);
-            if text.is_empty() {
-                let fields = fields.join(", ");
-                return Err(wrong(format!("it has none of rank_fields: {fields}")));
-            }
+            let text = joined(&metadata, fields).ok_or_else(|| {
+                wrong(format!("it has none of rank_fields: {}", fields.join(", ")))
+            })?;
             return Ok(Document { id, title: String::new(), text, metadata });
         }
         let mut take = |name: &str| match metadata.remove(name) {
@@ -87,8 +85,9 @@ impl SentDocument {
     }
 }
 
-/// The fields that are there, one a line; a single one without its name.
-fn joined(metadata: &Map<String, Value>, fields: &[String]) -> String {
+/// The fields that are there, one a line; a single one without its name. None
+/// where there is none of them.
+fn joined(metadata: &Map<String, Value>, fields: &[String]) -> Option<String> {
     let lines: Vec<(&str, String)> = fields
         .iter()
         .filter_map(|field| match metadata.get(field)? {
@@ -98,11 +97,12 @@ fn joined(metadata: &Map<String, Value>, fields: &[String]) -> String {
         })
         .collect();
     match lines.as_slice() {
-        [(_, text)] => text.clone(),
+        [] => None,
+        [(_, text)] => Some(text.clone()),
         lines => {
             let lines: Vec<String> =
                 lines.iter().map(|(field, text)| format!("{field}: {text}")).collect();
-            lines.join("\n")
+            Some(lines.join("\n"))
         }
     }
 }
@@ -152,6 +152,7 @@ mod tests {
         assert_eq!(document.text, "name: Tent\nweight: 900");
         assert_eq!(Value::Object(as_sent(&document)), sent);
         assert_eq!(read(sent, Some(&["name"])).unwrap().text, "Tent");
+        assert_eq!(read(json!({"name": ""}), Some(&["name"])).unwrap().text, "");
     }
 
     #[test]

@@ -114,6 +114,13 @@ impl Dialect {
         response
     }
 
+    /// Its word for an error, where it has words.
+    #[cfg(test)]
+    pub fn error_type(self, code: ErrorCode) -> Option<String> {
+        let word = serde_json::to_value(tei_type(code)).ok()?;
+        (self == Self::Tei).then(|| word.as_str().map(str::to_owned))?
+    }
+
     /// The schema of errors in this form.
     pub fn error_schema(self, schemas: &mut Schemas) -> Value {
         match self {

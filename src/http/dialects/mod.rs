@@ -33,7 +33,7 @@ use wanted::Wanted;
 
 use super::arrival::Arrival;
 use super::error::{ApiError, ErrorCode};
-use super::openapi::{JSON, Operation, Schemas, Tag, WITH_JSON};
+use super::openapi::{JSON, Operation, Schemas, Tag};
 use super::state::HttpState;
 use super::{body, deadline, ranked};
 use crate::pipeline::{Answer, Asked, RerankRequest};
@@ -85,6 +85,21 @@ pub(super) struct About {
     pub names: [&'static str; 2],
 }
 
+/// What can go wrong with a request of a dialect.
+pub(super) const CODES: [ErrorCode; 11] = [
+    ErrorCode::BadHost,
+    ErrorCode::InvalidJson,
+    ErrorCode::IncompleteBody,
+    ErrorCode::UnknownPipeline,
+    ErrorCode::SlowBody,
+    ErrorCode::BodyTooLarge,
+    ErrorCode::UnsupportedMediaType,
+    ErrorCode::InvalidValue,
+    ErrorCode::Empty,
+    ErrorCode::TooManyRequests,
+    ErrorCode::Internal,
+];
+
 /// Describes the route of a dialect.
 pub(super) fn describe<D: RerankDialect>(schemas: &mut Schemas) -> Operation {
     let About { id, summary, description, names: [documents, top] } = D::ABOUT;
@@ -97,16 +112,10 @@ pub(super) fn describe<D: RerankDialect>(schemas: &mut Schemas) -> Operation {
         example[top] = 2.into();
     }
     let reply = schemas.written::<D::Reply<'static>>();
-    let codes = WITH_JSON.into_iter().chain([
-        ErrorCode::Empty,
-        ErrorCode::UnknownPipeline,
-        ErrorCode::TooManyRequests,
-    ]);
-    let codes: Vec<ErrorCode> = codes.collect();
     let operation = Operation::new(id, Tag::Rerank, summary, description)
         .reads(JSON, body, example)
         .answers(StatusCode::OK, "The documents, best first.", &[(JSON, reply)])
-        .fails(&D::dialects(), &codes, schemas);
+        .fails(&D::dialects(), &CODES, schemas);
     ranked::describe(operation)
 }
 

@@ -11,6 +11,7 @@ use super::wanted::{self, MAX_DOCUMENTS, VISIBLE, Wanted};
 use super::{About, Dialect, RerankDialect};
 use crate::http::deadline::MAX_MS;
 use crate::http::error::ApiError;
+use crate::http::whole;
 use crate::pipeline::{Answer, RankedResult, RankingInfo};
 
 /// Cohere v1 and Jina.
@@ -30,6 +31,7 @@ pub(in crate::http) struct Body {
     documents: Option<Vec<SentDocument>>,
     /// How many results are wanted; absent or 0: all.
     #[schemars(range(min = 0, max = i64::MAX))]
+    #[serde(default, deserialize_with = "whole::optional")]
     top_n: Option<i64>,
     /// The fields of objects that are ranked by; absent: `title` and `text`.
     rank_fields: Option<Vec<String>>,
@@ -38,12 +40,15 @@ pub(in crate::http) struct Body {
     /// Most tokens of a document that the LLM is shown; absent or 0: what the
     /// prompt shows.
     #[schemars(range(min = 0, max = i64::MAX))]
+    #[serde(default, deserialize_with = "whole::optional")]
     max_tokens_per_doc: Option<i64>,
     /// Jina's name for the same.
     #[schemars(range(min = 0, max = i64::MAX))]
+    #[serde(default, deserialize_with = "whole::optional")]
     max_doc_length: Option<i64>,
     /// Milliseconds from arrival to the complete answer; absent: the pipeline's.
     #[schemars(range(min = 1, max = MAX_MS))]
+    #[serde(default, deserialize_with = "whole::optional")]
     deadline_ms: Option<u64>,
 }
 

@@ -12,6 +12,7 @@ use crate::http::body;
 use crate::http::deadline::MAX_MS;
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::openapi::Schemas;
+use crate::http::whole;
 use crate::pipeline::{Answer, RankedResult};
 
 /// Both dialects of the path.
@@ -33,6 +34,7 @@ struct TeiBody {
     return_text: Option<bool>,
     /// Milliseconds from arrival to the complete answer; absent: the pipeline's.
     #[schemars(range(min = 1, max = MAX_MS))]
+    #[serde(default, deserialize_with = "whole::optional")]
     deadline_ms: Option<u64>,
 }
 

@@ -9,6 +9,7 @@ use super::wanted::{self, MAX_DOCUMENTS, VISIBLE, Wanted};
 use super::{About, Dialect, RerankDialect, documents};
 use crate::http::deadline::MAX_MS;
 use crate::http::error::ApiError;
+use crate::http::whole;
 use crate::pipeline::{Answer, RankedResult, RankingInfo};
 
 /// Voyage. `truncation` and other members are let through: passages are always
@@ -29,11 +30,13 @@ pub(in crate::http) struct Body {
     documents: Option<Vec<String>>,
     /// How many results are wanted; absent or 0: all.
     #[schemars(range(min = 0, max = i64::MAX))]
+    #[serde(default, deserialize_with = "whole::optional")]
     top_k: Option<i64>,
     /// Whether results hold their documents.
     return_documents: Option<bool>,
     /// Milliseconds from arrival to the complete answer; absent: the pipeline's.
     #[schemars(range(min = 1, max = MAX_MS))]
+    #[serde(default, deserialize_with = "whole::optional")]
     deadline_ms: Option<u64>,
 }
 

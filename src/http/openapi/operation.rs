@@ -103,6 +103,15 @@ impl Operation {
         self
     }
 
+    /// The same, where the body may be empty.
+    pub fn reads_or_nothing(self, media_type: &str, schema: Value, example: Value) -> Self {
+        let mut operation = self.reads(media_type, schema, example);
+        if let Some(Value::Object(body)) = operation.object.get_mut("requestBody") {
+            body.insert("required".into(), false.into());
+        }
+        operation
+    }
+
     /// An answer, in one of the media types.
     pub fn answers(
         mut self,

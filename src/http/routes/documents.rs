@@ -78,7 +78,7 @@ pub(in crate::http) fn describe_store(schemas: &mut Schemas) -> Operation {
     );
     name_in_path(operation)
         .in_query("average_length", false, "Average length in terms of a new collection.", terms)
-        .reads(LINES, lines, example.into())
+        .reads_or_nothing(LINES, lines, example.into())
         .answers(StatusCode::OK, "What became of the lines.", &[(JSON, stored)])
         .fails(&[Dialect::Native], &codes, schemas)
 }
@@ -102,7 +102,7 @@ pub(in crate::http) fn describe_ids(schemas: &mut Schemas) -> Operation {
 /// Describes the removal of a document.
 pub(in crate::http) fn describe_delete(schemas: &mut Schemas) -> Operation {
     let codes: Vec<ErrorCode> = ANY.into_iter().chain(WITH_COLLECTION).collect();
-    let id = json!({ "type": "string", "minLength": 1, "maxLength": DocId::MAX_BYTES });
+    let id = schemas.read::<DocId>();
     let deleted = schemas.written::<Deleted>();
     let operation =
         Operation::new("delete_document", Tag::Collections, "Delete a document", "If it is there.");

@@ -19,6 +19,7 @@ use crate::http::dialects::{Dialect, VISIBLE};
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::openapi::{JSON, Operation, Schemas, Tag, WITH_JSON};
 use crate::http::state::HttpState;
+use crate::http::whole;
 use crate::http::{body, deadline};
 use crate::pipeline::{
     Asked, DocumentsToExplain, ExplainAnswer, ExplainInfo, ExplainRequest, Timing,
@@ -35,7 +36,7 @@ struct ExplainBody {
     #[schemars(regex(pattern = VISIBLE))]
     query: String,
     /// The documents; of a contrast the upper one first.
-    #[schemars(length(min = 1, max = MOST), inner(length(min = 1, max = DocId::MAX_BYTES)), extend("uniqueItems" = true))]
+    #[schemars(with = "Vec<DocId>", length(min = 1, max = MOST), extend("uniqueItems" = true))]
     ids: Vec<String>,
     /// A pipeline or one of its aliases; absent: the default pipeline.
     pipeline: Option<String>,
@@ -50,6 +51,7 @@ struct ExplainBody {
     prompt: Option<String>,
     /// Milliseconds from arrival to the complete answer; absent: the pipeline's.
     #[schemars(range(min = 1, max = MAX_MS))]
+    #[serde(default, deserialize_with = "whole::optional")]
     deadline_ms: Option<u64>,
 }
 

@@ -24,7 +24,7 @@ pub(super) use probes::{
     describe_healthz, describe_metrics, describe_readyz, healthz, metrics, readyz,
 };
 pub use search::SearchAnswer;
-pub(super) use search::{describe_search, search};
+pub(super) use search::{Order, describe_search, search};
 
 /// The answer of a native route, errors in their own form.
 fn natively(answer: Result<Response, ApiError>, request_id: &str) -> Response {

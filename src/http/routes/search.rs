@@ -18,6 +18,7 @@ use crate::http::dialects::{Dialect, VISIBLE};
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::openapi::{JSON, Operation, Schemas, Tag, WITH_JSON};
 use crate::http::state::HttpState;
+use crate::http::whole;
 use crate::http::{body, deadline, ranked, stream};
 use crate::pipeline::{Answer, Asked, ExplainInfo, RankingInfo, SearchRequest, Timing};
 use crate::retrieve::Filter;
@@ -42,10 +43,12 @@ struct SearchBody {
     pipeline: Option<String>,
     /// How many results are wanted; absent: 10.
     #[schemars(range(min = 1, max = MAX_COUNT))]
+    #[serde(default, deserialize_with = "whole::optional")]
     top_n: Option<u64>,
     /// How many candidates the first stage gives; absent: the pipeline's
     /// `retrieve.limit`.
     #[schemars(range(min = 1, max = MAX_COUNT))]
+    #[serde(default, deserialize_with = "whole::optional")]
     candidates: Option<u64>,
     /// Conditions on metadata that every result meets.
     #[serde(default)]
@@ -69,6 +72,7 @@ struct SearchBody {
     user: Option<String>,
     /// Milliseconds from arrival to the complete answer; absent: the pipeline's.
     #[schemars(range(min = 1, max = MAX_MS))]
+    #[serde(default, deserialize_with = "whole::optional")]
     deadline_ms: Option<u64>,
 }
 
@@ -91,7 +95,7 @@ pub(in crate::http) fn describe_search(schemas: &mut Schemas) -> Operation {
         .collect();
     let body = schemas.read::<SearchBody>();
     let answer = schemas.written::<SearchAnswer>();
-    let events = json!({ "type": "string", "description": "Server-sent events." });
+    let events = stream::schema(schemas);
     let operation = Operation::new("search", Tag::Search, "Retrieve, rank, explain", DESCRIPTION)
         .reads(JSON, body, json!({ "query": "light tent for two", "top_n": 5 }))
         .answers(
@@ -251,9 +255,12 @@ impl<'a> SearchAnswer<'a> {
 }
 
 /// The part of an answer that changes while replies come in.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OrderEvent")]
 pub(in crate::http) struct Order<'a> {
+    /// The documents, best first.
     results: Vec<SearchResult<'a>>,
+    /// How the ranking would have come about if the time were up.
     ranking: &'a RankingInfo,
 }
 

@@ -1,3 +1,5 @@
+mod error_page;
+
 use super::*;
 use crate::http::router;
 
