@@ -2,10 +2,9 @@
 //! of both.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::cohere_v2::Meta;
-use super::documents::{self, SentDocument};
+use super::documents::{ReturnedDocument, SentDocument};
 use super::wanted::{self, Wanted};
 use super::{Dialect, RerankDialect};
 use crate::http::error::ApiError;
@@ -67,7 +66,9 @@ impl RerankDialect for RerankV1 {
         let entry = |result: &'a RankedResult| Entry {
             index: result.index,
             relevance_score: result.relevance_score,
-            document: echo.return_documents.then(|| documents::as_sent(&result.document)),
+            document: echo
+                .return_documents
+                .then(|| ReturnedDocument::of(&result.document, answer.returned_documents)),
         };
         Reply {
             id: &answer.id,
@@ -87,7 +88,7 @@ struct Reply<'a> {
     model: &'a str,
     object: &'static str,
     usage: Usage,
-    results: Vec<Entry>,
+    results: Vec<Entry<'a>>,
     meta: Meta,
     x_rankgate: &'a RankingInfo,
 }
@@ -98,9 +99,9 @@ struct Usage {
 }
 
 #[derive(Serialize)]
-struct Entry {
+struct Entry<'a> {
     index: usize,
     relevance_score: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    document: Option<Map<String, Value>>,
+    document: Option<ReturnedDocument<'a>>,
 }
