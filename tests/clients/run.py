@@ -286,7 +286,7 @@ def main():
     print(f"clients: {', '.join(commands)} installed in {installed - began:.0f} s", flush=True)
     try:
         rows, results, pages = ask_all(commands, str(args.bin.resolve()))
-    except Failed as error:
+    except (Failed, OSError) as error:
         return f"clients: {error}"
     text = table(rows)
     print(text, end="")
