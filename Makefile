@@ -73,7 +73,7 @@ check-fmt:
 	$(rust) cargo fmt --check
 
 check-scripts:
-	python3 -m doctest scripts/demo.py scripts/bench_eval.py tests/clients/judge.py tests/clients/run.py
+	python3 -m doctest scripts/demo.py scripts/bench_eval.py tests/clients/judge.py tests/clients/run.py tests/clients/snippets.py
 	bash -n scripts/toolchain.sh && bash -n scripts/lint.sh && bash -n evals/ci/eval.sh
 
 check-crates: # the part of cargo-deny that needs no network; the public workflow also asks for advisories

@@ -63,7 +63,7 @@ fn a_shown_configuration_hides_header_values() {
 fn an_unknown_key_is_pointed_at() {
     let error = refused("windw = 5\n", &[]);
     insta::assert_snapshot!(error, @r"
-    rankgate.toml:12:1: pipelines.default.windw: unknown field `windw`, expected one of `aliases`, `collection`, `retrieve`, `rerank_limit`, `strategy`, `window`, `max_calls`, `max_input_tokens`, `max_cost_usd`, `min_margin`, `promotion_below`, `promotion_top`, `prompt`, `model`, `deadline_ms`, `late_ms`, `explain`, `explain_model`
+    rankgate.toml:12:1: pipelines.default.windw: unknown field `windw`, expected one of `aliases`, `collection`, `retrieve`, `rerank_limit`, `strategy`, `window`, `max_calls`, `max_input_tokens`, `max_cost_usd`, `min_margin`, `promotion_below`, `promotion_top`, `prompt`, `model`, `deadline_ms`, `late_ms`, `explain`, `explain_model`, `returned_documents`
         |
      12 | windw = 5
         | ^^^^^

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -27,15 +27,11 @@ pub(super) async fn object<T: DeserializeOwned>(
     request: Request,
     max_bytes: usize,
 ) -> Result<T, ApiError> {
-    check_type(request.headers())?;
-    let bytes =
-        tokio::time::timeout(PATIENCE, bytes(request, max_bytes)).await.map_err(|_| {
-            ApiError::new(
-                ErrorCode::SlowBody,
-                format!("the body did not come within {} s", PATIENCE.as_secs()),
-            )
-        })??;
-    parse(&bytes)
+    if let Err(error) = check_type(request.headers()) {
+        discard(request).await;
+        return Err(error);
+    }
+    parse(&bytes(request, max_bytes).await?)
 }
 
 /// JSON may also come without a type, but not under another one: a web page
@@ -62,10 +58,21 @@ async fn bytes(request: Request, max_bytes: usize) -> Result<Bytes, ApiError> {
         discard(request).await;
         return Err(too_large());
     }
-    match Limited::new(request.into_body(), max_bytes).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(ApiError::new(ErrorCode::IncompleteBody, "the body ended early")),
+    let mut body = request.into_body();
+    let collecting = Limited::new(&mut body, max_bytes).collect();
+    let collected = tokio::time::timeout(PATIENCE, collecting).await;
+    match collected {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            // Its length wasn't known before.
+            drain(body).await;
+            Err(too_large())
+        }
+        Ok(Err(_)) => Err(ApiError::new(ErrorCode::IncompleteBody, "the body ended early")),
+        Err(_) => {
+            let detail = format!("the body did not come within {} s", PATIENCE.as_secs());
+            Err(ApiError::new(ErrorCode::SlowBody, detail))
+        }
     }
 }
 
@@ -85,7 +92,10 @@ pub(super) async fn discard(request: Request) {
     if request.headers().contains_key(header::EXPECT) {
         return;
     }
-    let mut body = request.into_body();
+    drain(request.into_body()).await;
+}
+
+async fn drain(mut body: Body) {
     let to_its_end = async { while let Some(Ok(_)) = body.frame().await {} };
     // Who is slower than that may lose the answer.
     let _ = tokio::time::timeout(LINGER, to_its_end).await;

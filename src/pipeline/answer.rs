@@ -5,6 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::config::ReturnedDocuments;
 use crate::domain::{
     CacheOutcome, DocId, Document, Explanation, FirstStageScores, Outcome, Reason, Repairs,
     ScoreKind, StrategyName, Usage,
@@ -29,6 +30,9 @@ pub struct Answer {
     pub usage: Usage,
     /// Where the time went.
     pub timing: Timing,
+    /// The form in which the pipeline gives documents back, where an API leaves
+    /// that open.
+    pub returned_documents: ReturnedDocuments,
 }
 
 /// One document at its place.

@@ -79,6 +79,24 @@ pub struct PipelineConfig {
     /// Name of the model that explains; absent: the pipeline's `model`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain_model: Option<String>,
+    /// How `/v1/rerank`, and `/rerank` with `documents`, give documents back to
+    /// requests with `return_documents`.
+    pub returned_documents: ReturnedDocuments,
+}
+
+/// The form of documents that are given back. It shapes answers and no ranking,
+/// so that it is part of no cache key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReturnedDocuments {
+    /// An object with the fields that were sent, `{"text": …}` for a string: as
+    /// Cohere's v1 has it.
+    #[default]
+    Object,
+    /// The text alone, as Jina and Infinity have it: the string that was sent,
+    /// an object's `text`, or what `rank_fields` made of it. Titles are left
+    /// out.
+    Text,
 }
 
 /// Whether results are explained.
@@ -113,6 +131,7 @@ impl Default for PipelineConfig {
             late_ms: 2000,
             explain: ExplainMode::default(),
             explain_model: None,
+            returned_documents: ReturnedDocuments::default(),
         }
     }
 }

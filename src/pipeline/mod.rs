@@ -16,7 +16,9 @@ mod spend;
 mod stage;
 
 pub use answer::{Answer, ExplainAnswer, ExplainInfo, RankedResult, RankingInfo, Timing};
-pub use config::{ExplainMode, FusionName, PipelineConfig, PromptChoice, RetrieveConfig};
+pub use config::{
+    ExplainMode, FusionName, PipelineConfig, PromptChoice, RetrieveConfig, ReturnedDocuments,
+};
 pub use follow::{Event, Follower};
 pub use gateway::Gateway;
 pub use request::{

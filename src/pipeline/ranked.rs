@@ -175,6 +175,7 @@ impl Ranked {
             explain: None,
             usage: self.usage,
             timing,
+            returned_documents: pipeline.config.returned_documents,
         }
     }
 

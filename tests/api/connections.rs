@@ -85,6 +85,21 @@ async fn who_sends_everything_first_gets_the_refusal() {
 }
 
 #[tokio::test]
+async fn a_length_that_is_not_told_changes_nothing() {
+    let app = TestApp::start(&format!("[server]\nmax_body = \"1KiB\"\n{CLASSICAL}")).await;
+    let head = "POST /v2/rerank HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+                transfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    // More than the buffers of both sides hold, in pieces.
+    let piece = format!("100000\r\n{}\r\n", "x".repeat(1 << 20));
+    let body = format!("{}0\r\n\r\n", piece.repeat(12));
+    let answer = converse(&app, &format!("{head}{body}")).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    let wrong_type = head.replace("application/json", "text/plain");
+    let answer = converse(&app, &format!("{wrong_type}{body}")).await;
+    assert!(answer.starts_with("HTTP/1.1 415"), "{answer}");
+}
+
+#[tokio::test]
 async fn who_asks_before_sending_is_refused_without_a_body() {
     for (app, status) in refusing().await {
         let answer = converse(&app, &announcing(12 << 20, "expect: 100-continue\r\n")).await;

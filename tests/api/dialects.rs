@@ -121,6 +121,31 @@ async fn without_texts_it_is_the_same_as_under_v1() {
 }
 
 #[tokio::test]
+async fn a_pipeline_says_in_which_form_documents_come_back() {
+    let config = CLASSICAL
+        .replace("[pipelines.second]", "[pipelines.second]\nreturned_documents = \"text\"");
+    let app = TestApp::start(&config).await;
+    let sent = json!([TEXTS[0], {"text": TEXTS[1], "title": "Tarp", "brand": "x"}]);
+    let body = |pipeline: &str, wanted: bool| json!({"model": pipeline, "query": QUERY, "documents": sent, "return_documents": wanted});
+    let whole = json!({"text": TEXTS[1], "title": "Tarp", "brand": "x"});
+    for path in ["/v1/rerank", "/rerank"] {
+        for (pipeline, tarp, socks) in [
+            ("default", whole.clone(), json!({"text": TEXTS[0]})),
+            ("second", json!(TEXTS[1]), json!(TEXTS[0])),
+        ] {
+            let (status, answer) = app.ask(path, &body(pipeline, true)).await;
+            assert_eq!(status, 200, "{answer}");
+            let [first, last] = answer["results"].as_array().unwrap().as_slice() else {
+                panic!("{answer}")
+            };
+            assert_eq!((&first["document"], &last["document"]), (&tarp, &socks), "{path}");
+            let (_, answer) = app.ask(path, &body(pipeline, false)).await;
+            assert!(answer["results"][0].get("document").is_none(), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_path_is_counted() {
     let app = TestApp::classical().await;
     app.ask("/voyage/v1/rerank", &voyage(&json!({}))).await;

@@ -1,10 +1,16 @@
-"""Which clients there are, and what each must do in each cell of the table."""
+"""Which clients there are, what each must do in each cell of the table, and what snippets rank."""
+
+from gateways import ALIAS, STRINGS
 
 # Right is the one boot without leather. Its words are not the query's: only who understands the query puts it first.
 QUERY = "hiking boots without leather"
 IDS = ["tallowin-boot-wax", "corriemhor-glen-classic", "quillfell-hasten-mid", "tarnvik-storrigg-mid", "haverbeck-birch-low",
        "wendlow-kite-low"]
 RIGHT = 2
+
+# What the snippets of docs/clients rank, by the same query. Again the right one is not the first one by its words.
+TEXTS = ["Boots of full-grain leather, 1.3 kg", "Boots of recycled nylon mesh, 900 g", "Beeswax for leather boots, 100 ml"]
+BEST = 1
 
 CELLS = ["success", "empty query", "no documents", "unknown pipeline", "too many requests", "LLM down"]
 
@@ -15,10 +21,11 @@ OWN, NEVER = "client's own check", "-"
 class Client:
     """A client, where it asks, and the names of its exceptions by cell."""
 
-    def __init__(self, title, environment, function, package, path, errors, top_n=True):
+    def __init__(self, title, environment, function, package, path, errors, top_n=True, model=ALIAS):
         self.title, self.environment, self.function, self.package, self.path = title, environment, function, package, path
         self.errors = dict(zip(CELLS[1:5], errors))
         self.top_n = top_n  # whether it can ask for fewer than all
+        self.model = model
 
 
 COHERE = ["BadRequestError", "BadRequestError", "NotFoundError", "TooManyRequestsError"]
@@ -51,7 +58,8 @@ CLIENTS = [
     Client("litellm `voyage/`", "cohere7", "litellm_voyage", "litellm", "/voyage/v1/rerank",
            ["BadRequestError", "BadRequestError", "BadRequestError", "RateLimitError"]),
     Client("litellm `hosted_vllm/`", "cohere7", "litellm_vllm", "litellm", "/rerank", LITELLM),
-    Client("litellm `infinity/`", "cohere7", "litellm_infinity", "litellm", "/rerank", LITELLM),
+    # It can read documents that come back as strings only.
+    Client("litellm `infinity/`", "cohere7", "litellm_infinity", "litellm", "/rerank", LITELLM, model=STRINGS),
     # In this API all texts come back.
     Client("litellm `huggingface/`", "cohere7", "litellm_tei", "litellm", "/rerank",
            ["APIError", "BadRequestError", NEVER, "RateLimitError"], top_n=False),

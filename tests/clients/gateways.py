@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = ROOT / "evals" / "data" / "outdoor"
 STARTING = 60  # seconds
 ALIAS = "rerank-v3.5"  # a name that clients have in their code already
+STRINGS = "strings"  # the pipeline that gives documents back as strings
 
 CONFIG = """
 [server]
@@ -36,6 +37,13 @@ strategy = "single"
 prompt = "rerank-listwise@v1"
 model = "simulated"
 deadline_ms = 20000
+
+[pipelines.{strings}]
+strategy = "single"
+prompt = "rerank-listwise@v1"
+model = "simulated"
+deadline_ms = 20000
+returned_documents = "text"
 
 [cache]
 max_bytes = 0
@@ -97,7 +105,7 @@ class Gateway(Process):
 
     def __init__(self, name, program, folder, upstream, limits=""):
         config = Path(folder) / f"{name}.toml"
-        config.write_text(CONFIG.format(upstream=upstream, limits=limits, alias=ALIAS))
+        config.write_text(CONFIG.format(upstream=upstream, limits=limits, alias=ALIAS, strings=STRINGS))
         super().__init__(name, [program, "serve", "--config", str(config), "--listen", "127.0.0.1:0"], folder)
         fetch(f"{self.url}/readyz")
 
@@ -118,17 +126,17 @@ class Gateway(Process):
 
 
 class Gateways:
-    """The three, with what stands behind them; for `with`."""
+    """The three, with what stands behind them; for `with`. `more` is what the LLM knows besides the sample shop."""
 
-    def __init__(self, program, folder):
-        self.program, self.folder, self.processes = program, folder, []
+    def __init__(self, program, folder, more):
+        self.program, self.folder, self.more, self.processes = program, folder, more, []
         # Bound and never listened on: connections are refused, and nobody else can take the port.
         self.closed = socket.socket()
         self.closed.bind(("127.0.0.1", 0))
 
     def __enter__(self):
         try:
-            self.llm = self._start(Process, "llm", simulator(self.program), self.folder)
+            self.llm = self._start(Process, "llm", simulator(self.program, self.folder, self.more), self.folder)
             nobody = f"http://127.0.0.1:{self.closed.getsockname()[1]}/v1"
             self.up = self._start(Gateway, "up", self.program, self.folder, f"{self.llm.url}/v1")
             self.down = self._start(Gateway, "down", self.program, self.folder, nobody)
@@ -148,10 +156,29 @@ class Gateways:
         self.closed.close()
 
 
-def simulator(program):
-    """A model that knows what is relevant in the sample shop and hardly errs, at once."""
+class More:
+    """Documents, and which of them answers a query of the sample shop."""
+
+    def __init__(self, query, texts, best):
+        self.query, self.texts, self.best = query, texts, best
+
+    def documents(self):
+        return [{"_id": f"more-{index}", "title": "", "text": text} for index, text in enumerate(self.texts)]
+
+    def grade(self):
+        with open(DATA / "queries.jsonl") as lines:
+            query = next(line["_id"] for line in map(json.loads, lines) if line["text"] == self.query)
+        return f"{query}\tmore-{self.best}\t3\n"
+
+
+def simulator(program, folder, more):
+    """A model that knows what is relevant in the sample shop and in `more`, and hardly errs, at once."""
+    corpus, qrels = Path(folder) / "known.jsonl", Path(folder) / "known.tsv"
+    lines = [json.dumps(document) + "\n" for document in more.documents()]
+    corpus.write_text((DATA / "corpus.jsonl").read_text() + "".join(lines))
+    qrels.write_text((DATA / "qrels" / "test.tsv").read_text() + more.grade())
     quick = ["--latency-ms", "0", "--input-us-per-token", "0", "--output-us-per-token", "0", "--stall-rate", "0"]
-    return [program, "simulate", "--corpus", str(DATA / "corpus.jsonl"), "--qrels", str(DATA / "qrels" / "test.tsv"),
+    return [program, "simulate", "--corpus", str(corpus), "--queries", str(DATA / "queries.jsonl"), "--qrels", str(qrels),
             "--profile", "strong", "--listen", "127.0.0.1:0", *quick]
 
 

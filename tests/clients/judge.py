@@ -1,6 +1,8 @@
 """Whether what a client gave, and what the gateway counted meanwhile, is what a cell of the table wants."""
 
-from expected import NEVER, OWN, RIGHT
+import re
+
+from expected import BEST, NEVER, OWN, RIGHT, TEXTS
 
 # What the gateway must have counted instead of a ranking.
 REASONS = {
@@ -90,6 +92,49 @@ def error(cell, expected, reply, counted):
     if requests > 1 and cell != "too many requests":
         raise Wrong(f"{requests} requests for a mistake that asking again can't mend")
     return name if requests == 1 else f"{name}, {requests} requests"
+
+
+def snippet(code, output, counted):
+    """What a snippet printed, on one line: the right text comes first and once for each request, the LLM ranked it, and
+    where the snippet asks for the status, that is in it too.
+
+    >>> llm = {("llm", ""): 1}
+    >>> snippet("print(best)", f"{TEXTS[1]}\\n{TEXTS[0]}", llm)
+    'Boots of recycled nylon mesh, 900 g · Boots of full-grain leather, 1.3 kg'
+    >>> snippet("curl", '{"results": [{"index": 1}, {"index": 0}]}', llm)
+    '{"results": [{"index": 1}, {"index": 0}]}'
+    >>> snippet("print(best)", TEXTS[0], llm)
+    Traceback (most recent call last):
+    judge.Wrong: text 0 comes first instead of 1: Boots of full-grain leather, 1.3 kg
+    >>> snippet("print(best)", TEXTS[1], {("llm", ""): 2})
+    Traceback (most recent call last):
+    judge.Wrong: it asked 2 times and shows the right text less often: Boots of recycled nylon mesh, 900 g
+    >>> snippet("print(x_rankgate)", TEXTS[1], llm)
+    Traceback (most recent call last):
+    judge.Wrong: it prints no status: Boots of recycled nylon mesh, 900 g
+    >>> snippet("print(best)", TEXTS[1], {("fallback", "upstream_error"): 1})
+    Traceback (most recent call last):
+    judge.Wrong: the gateway counted 1× fallback upstream_error, not requests that the LLM ranked
+    """
+    shown = " · ".join(output.split("\n")).strip(" ·")
+    if (first := _first(output)) != BEST:
+        raise Wrong(f"text {first} comes first instead of {BEST}: {shown}")
+    if re.search("x_rankgate|x-rankgate-status", code) and not re.search(r"\bllm\b", output):
+        raise Wrong(f"it prints no status: {shown}")
+    if set(counted) != {("llm", "")}:
+        raise Wrong(f"the gateway counted {_shown(counted)}, not requests that the LLM ranked")
+    asked = sum(counted.values())
+    if asked > 1 and output.count(TEXTS[BEST]) < asked:
+        raise Wrong(f"it asked {asked} times and shows the right text less often: {shown}")
+    return shown if len(shown) <= 120 else f"{shown[:119]}…"
+
+
+def _first(output):
+    """Which text an output shows first, as itself or, in an answer as it comes, by its index."""
+    if index := re.search(r'"index":\s*(\d+)', output):
+        return int(index[1])
+    places = {output.index(text): number for number, text in enumerate(TEXTS) if text in output}
+    return places[min(places)] if places else None
 
 
 def _order(reply, results):

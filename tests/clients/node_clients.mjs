@@ -1,6 +1,6 @@
 // One function for each client in JavaScript; what `python_clients.py` is for those in Python, by the same protocol.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { createCohere } from "@ai-sdk/cohere";
 import { rerank } from "ai";
@@ -43,9 +43,29 @@ function same(expected, found) {
   }
 }
 
+let snippets = 0;
+
+// What the code prints: a module of its own, beside the packages, to which the query and the texts are given.
+async function run({ snippet, query, texts }) {
+  const file = new URL(`snippet-${snippets++}.mjs`, import.meta.url);
+  const printed = [];
+  const log = console.log;
+  console.log = (...words) => printed.push(words.join(" "));
+  Object.assign(globalThis, { query, texts });
+  writeFileSync(file, snippet);
+  try {
+    await import(file);
+  } finally {
+    rmSync(file);
+    console.log = log;
+  }
+  return printed.join("\n");
+}
+
 async function answer(line) {
   const question = JSON.parse(line);
   try {
+    if ("snippet" in question) return { output: await run(question) };
     return { ranking: await clients[question.client](question) };
   } catch (error) {
     // Some of them leave `name` as it is for every error.

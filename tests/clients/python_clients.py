@@ -2,10 +2,14 @@
 
 `run.py` starts this within an environment that has the packages. It reads one question a line on stdin, as JSON:
 {"client", "url", "model", "query", "documents", "top_n"}, and answers each with one line: {"ranking": [[index, score], …]} or
-{"error": {"name", "status", "text"}}. What a client needs is imported when it is first asked.
+{"error": {"name", "status", "text"}}. What a client needs is imported when it is first asked. A line {"snippet", "query",
+"texts"} is answered with {"output": what the snippet prints}, or an error too.
 """
 
+import concurrent.futures
+import contextlib
 import importlib.metadata
+import io
 import json
 import os
 import sys
@@ -112,8 +116,7 @@ def litellm_vllm(ask):
 
 
 def litellm_infinity(ask):
-    # Documents that come back as objects are more than it can read.
-    return litellm(ask, f"infinity/{ask.model}", ask.url, return_documents=False)
+    return litellm(ask, f"infinity/{ask.model}", ask.url, return_documents=True)
 
 
 def litellm_tei(ask):
@@ -125,6 +128,8 @@ def litellm(ask, model, api_base, **more):
 
     answer = litellm.rerank(model=model, query=ask.query, documents=ask.documents, top_n=ask.top_n, api_base=api_base, api_key=KEY,
                             **more)
+    if more.get("return_documents"):
+        same([ask.documents[result["index"]] for result in answer.results], [result["document"]["text"] for result in answer.results])
     return [(result["index"], result["relevance_score"]) for result in answer.results]
 
 
@@ -154,8 +159,7 @@ def rerankers(ask, provider, url):
 class Ask:
     """A question of `run.py`."""
 
-    def __init__(self, line):
-        question = json.loads(line)
+    def __init__(self, question):
         self.client = globals()[question["client"]]
         self.url, self.model = question["url"], question["model"]
         self.query, self.documents, self.top_n = question["query"], question["documents"], question["top_n"]
@@ -166,8 +170,21 @@ def same(expected, found):
         raise AssertionError(f"other documents came back: {found}")
 
 
-def answer(ask):
+def run(snippet, query, texts):
+    """What the code prints: a program of its own, to which the query and the texts are given. It has a thread of its own too,
+    since clients keep their connections by thread, and how it makes them is part of some snippets.
+    """
+    program, given = compile(snippet, "snippet", "exec"), {"__name__": "__main__", "query": query, "texts": texts}
+    with contextlib.redirect_stdout(io.StringIO()) as output, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(exec, program, given).result()
+    return output.getvalue()
+
+
+def answer(question):
     try:
+        if "snippet" in question:
+            return {"output": run(**question)}
+        ask = Ask(question)
         return {"ranking": ask.client(ask)}
     except Exception as error:  # what a client raises is what is being tested
         status = getattr(error, "status_code", None) or getattr(error, "http_status", None)
@@ -181,7 +198,7 @@ def main():
     versions = {dist.metadata["Name"]: dist.version for dist in importlib.metadata.distributions()}
     print(json.dumps({"versions": versions}), file=out, flush=True)
     for line in sys.stdin:
-        print(json.dumps(answer(Ask(line))), file=out, flush=True)
+        print(json.dumps(answer(json.loads(line))), file=out, flush=True)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 
 `make test-clients` builds the program and runs this. It installs the clients below .rankgate/clients (once), starts
 gateways and a simulated model, asks through every client, and prints a table. What the cells must be stands in
-expected.py. Exit status: 0 all cells are right; 1 one isn't, or something didn't start; where packages can't be fetched,
-1 in CI (where the environment has CI) and otherwise 0, with a line that says so.
+expected.py. Then it runs the snippets of docs/clients in the same environments. Exit status: 0 all cells and snippets are
+right; 1 one isn't, or something didn't start; where packages can't be fetched, 1 in CI (where the environment has CI) and
+otherwise 0, with a line that says so.
 """
 
 import argparse
@@ -22,8 +23,9 @@ from pathlib import Path
 
 import installs
 import judge
-from expected import CELLS, CLIENTS, IDS, NEVER, QUERY, RIGHT
-from gateways import ALIAS, DATA, ROOT, Failed, Gateways
+import snippets
+from expected import BEST, CELLS, CLIENTS, IDS, NEVER, QUERY, RIGHT, TEXTS
+from gateways import DATA, ROOT, Failed, Gateways, More
 
 ENVIRONMENTS = {
     "cohere5": lambda: installs.python("cohere5"),
@@ -32,7 +34,7 @@ ENVIRONMENTS = {
 }
 PATIENCE = 120  # seconds for one answer: the first one imports the client
 BEGIN, END = "<!-- made by tests/clients/run.py --write-docs -->\n", "<!-- end -->\n"
-DOCS = ROOT / "docs" / "clients.md"
+DOCS = ROOT / "docs" / "clients" / "README.md"
 
 
 class Driver:
@@ -89,16 +91,40 @@ class Group:
         self.folder = Path(folder) / name
         self.folder.mkdir()
 
-    def run(self, documents):
-        """The rows of the table: the client, its version, and a text or a judge.Wrong for each cell."""
-        with Gateways(self.program, self.folder) as self.gateways:
-            self.documents, self.classical = documents, classical_order(self.gateways.down, documents)
+    def run(self, documents, pages):
+        """The rows of the table: the client, its version, and a text or a judge.Wrong for each cell. And the same of each
+        snippet that fits: the snippet, this environment's name, and a text or a judge.Wrong.
+        """
+        with Gateways(self.program, self.folder, More(QUERY, TEXTS, BEST)) as self.gateways:
+            self.documents, self.classical = documents, classical_order(self.gateways.down, documents, RIGHT)
+            classical_order(self.gateways.down, TEXTS, BEST)
             self.driver = Driver(self.name, self.command)
             try:
                 clients = [client for client in CLIENTS if client.environment == self.name]
-                return [(client, self.driver.versions[client.package], self.row(client)) for client in clients]
+                rows = [(client, self.driver.versions[client.package], self.row(client)) for client in clients]
+                language = "js" if self.name == "node" else "python"
+                fitting = [snippet for snippet in pages if snippet.fits(language, self.driver.versions)]
+                return rows, [(snippet, self.name, self.result(snippet)) for snippet in fitting]
             finally:
                 self.driver.stop()
+
+    def result(self, snippet):
+        """What a snippet prints, asking the gateway that works."""
+        gateway, before = self.gateways.up, self.gateways.up.counted()
+        code = snippet.at(gateway.url)
+        if snippet.language == "sh":
+            reply = snippets.run_shell(code, surroundings())
+        else:
+            reply = self.driver.ask(snippet=code, query=QUERY, texts=TEXTS)
+        if "error" in reply:
+            return judge.Wrong(f"{reply['error']['name']}: {reply['error']['text']}")
+        counted = collections.Counter()
+        for (_, *words), requests in (gateway.counted() - before).items():
+            counted[tuple(words)] += requests
+        try:
+            return judge.snippet(snippet.code, reply["output"], dict(counted))
+        except judge.Wrong as wrong:
+            return wrong
 
     def row(self, client):
         return {cell: self.cell(client, cell) for cell in CELLS}
@@ -133,7 +159,7 @@ class Group:
 
     def ask(self, client, gateway, **changes):
         """What the client gave, and what the gateway counted meanwhile."""
-        question = {"model": ALIAS, "query": QUERY, "documents": self.documents, "top_n": len(self.documents), **changes}
+        question = {"model": client.model, "query": QUERY, "documents": self.documents, "top_n": len(self.documents), **changes}
         before = gateway.counted()
         reply = self.driver.ask(client=client.function, url=gateway.url, **question)
         counted = collections.Counter()
@@ -144,10 +170,10 @@ class Group:
         return reply, dict(counted)
 
 
-def classical_order(gateway, documents):
+def classical_order(gateway, documents, right):
     """What a gateway without its LLM answers. The right document isn't first: else nothing would show who ranked."""
     order, status = gateway.rank(QUERY, documents)
-    if status != "fallback" or order[0] == RIGHT:
+    if status != "fallback" or order[0] == right:
         raise Failed(f"without its LLM the gateway gave {order} with status {status}")
     return order
 
@@ -172,13 +198,17 @@ def install(names):
 
 
 def ask_all(commands, program):
-    """The rows of all environments, at the same time: clients spend most of theirs waiting before they ask again."""
-    documents = read_documents()
+    """The rows and results of all environments, at the same time: clients spend most of theirs waiting before they ask
+    again.
+    """
+    documents, pages = read_documents(), snippets.read_all()
     with tempfile.TemporaryDirectory(prefix="rankgate-clients-") as folder:
         groups = [Group(name, command, program, folder) for name, command in commands.items()]
         with concurrent.futures.ThreadPoolExecutor(len(groups)) as pool:
-            rows = [row for rows in pool.map(lambda group: group.run(documents), groups) for row in rows]
-    return sorted(rows, key=lambda row: CLIENTS.index(row[0]))
+            found = list(pool.map(lambda group: group.run(documents, pages), groups))
+    rows = [row for rows, _ in found for row in rows]
+    results = [result for _, results in found for result in results]
+    return sorted(rows, key=lambda row: CLIENTS.index(row[0])), sorted(results, key=lambda it: pages.index(it[0])), pages
 
 
 def table(rows):
@@ -199,7 +229,7 @@ def table(rows):
 
 
 def check_docs(text, write):
-    """Whether docs/clients.md shows this table; or makes it so."""
+    """Whether the page shows this table; or makes it so."""
     before, _, rest = DOCS.read_text().partition(BEGIN)
     shown, _, after = rest.partition(END)
     if shown == text:
@@ -207,8 +237,27 @@ def check_docs(text, write):
     if write:
         DOCS.write_text(before + BEGIN + text + END + after)
     else:
-        print("clients: docs/clients.md shows another table: run tests/clients/run.py --write-docs")
+        print(f"clients: {DOCS.relative_to(ROOT)} shows another table: run tests/clients/run.py --write-docs")
     return write
+
+
+def report(rows, results):
+    """Prints what is wrong, and says how much is."""
+    wrong = [(f"{client.title} {version}, {cell}", row[cell]) for client, version, row in rows for cell in CELLS]
+    wrong += [(f"{snippet.place} in {name}", result) for snippet, name, result in results]
+    wrong = [(what, why) for what, why in wrong if isinstance(why, judge.Wrong)]
+    for what, why in wrong:
+        print(f"WRONG: {what}: {why}")
+    return len(wrong)
+
+
+def never_run(pages, results):
+    """Snippets that no environment could run. Prints them."""
+    run = {id(snippet) for snippet, _, _ in results}
+    left = [snippet for snippet in pages if id(snippet) not in run]
+    for snippet in left:
+        print(f"WRONG: {snippet.place}: no environment runs {snippet.language} and has {' and '.join(snippet.packages)}")
+    return len(left)
 
 
 def parse():
@@ -216,7 +265,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", type=Path, default=ROOT / target / "debug" / "rankgate", help="the program (default: %(default)s)")
     parser.add_argument("--only", choices=ENVIRONMENTS, action="append", help="only the clients of this environment")
-    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/clients.md")
+    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/clients/README.md")
     return parser.parse_args()
 
 
@@ -236,18 +285,20 @@ def main():
     installed = time.monotonic()
     print(f"clients: {', '.join(commands)} installed in {installed - began:.0f} s", flush=True)
     try:
-        rows = ask_all(commands, str(args.bin.resolve()))
-    except Failed as error:
+        rows, results, pages = ask_all(commands, str(args.bin.resolve()))
+    except (Failed, OSError) as error:
         return f"clients: {error}"
     text = table(rows)
-    print(f"{text}clients: asked in {time.monotonic() - installed:.0f} s", flush=True)
-    wrong = [(client.title, version, cell, row[cell]) for client, version, row in rows for cell in CELLS
-             if isinstance(row[cell], judge.Wrong)]
-    for title, version, cell, why in wrong:
-        print(f"WRONG: {title} {version}, {cell}: {why}")
+    print(text, end="")
+    for snippet, name, result in results:
+        print(f"{snippet.place} in {name}: {'WRONG' if isinstance(result, judge.Wrong) else result}")
+    print(f"clients: asked in {time.monotonic() - installed:.0f} s", flush=True)
+    wrong, partly = report(rows, results), bool(missing or args.only)
     for name in missing:
         print(f"clients: skipped: those of {name} were not tried")
-    documented = bool(wrong or missing or args.only) or check_docs(text, args.write_docs)
+    if not partly:
+        wrong += never_run(pages, results)
+    documented = bool(wrong or partly) or check_docs(text, args.write_docs)
     return 1 if wrong or not documented else 0
 
 

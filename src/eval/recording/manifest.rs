@@ -116,8 +116,9 @@ impl Recorded {
         let keys = self.pipeline.keys().chain(now.pipeline.keys());
         let keys: std::collections::BTreeSet<&String> = keys.collect();
         let differs = |key: &&&String| self.pipeline.get(**key) != now.pipeline.get(**key);
-        // What these name is compared above.
-        let told = |key: &&&String| matches!(key.as_str(), "prompt" | "model");
+        // What the first two name is compared above; the third shapes no reply.
+        let told =
+            |key: &&&String| matches!(key.as_str(), "prompt" | "model" | "returned_documents");
         for key in keys.iter().filter(differs).filter(|key| !told(key)) {
             changes.push(format!("{key} was changed"));
         }

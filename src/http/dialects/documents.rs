@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::{DocId, Document};
 use crate::http::error::ApiError;
+use crate::pipeline::ReturnedDocuments;
 
 /// A document of a request.
 #[derive(Deserialize)]
@@ -107,8 +108,28 @@ fn joined(metadata: &Map<String, Value>, fields: &[String]) -> Option<String> {
     }
 }
 
-/// A document as it was sent, for those who want it back.
-pub(super) fn as_sent(document: &Document) -> Map<String, Value> {
+/// A document for those who want it back, in the form that the pipeline says.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum ReturnedDocument<'a> {
+    /// With the fields that were sent.
+    Object(Map<String, Value>),
+    /// The text alone.
+    Text(&'a str),
+}
+
+impl<'a> ReturnedDocument<'a> {
+    pub fn of(document: &'a Document, form: ReturnedDocuments) -> Self {
+        match form {
+            ReturnedDocuments::Object => Self::Object(as_sent(document)),
+            // Who looks a string up among those that were sent has to find it.
+            ReturnedDocuments::Text => Self::Text(&document.text),
+        }
+    }
+}
+
+/// A document as it was sent.
+fn as_sent(document: &Document) -> Map<String, Value> {
     let mut fields = Map::new();
     // With rank_fields the metadata is the whole object, its text included.
     let rank_fields_made_it = document.metadata.contains_key("text");
@@ -153,6 +174,25 @@ mod tests {
         assert_eq!(Value::Object(as_sent(&document)), sent);
         assert_eq!(read(sent, Some(&["name"])).unwrap().text, "Tent");
         assert_eq!(read(json!({"name": ""}), Some(&["name"])).unwrap().text, "");
+    }
+
+    #[test]
+    fn gives_back_the_form_that_is_asked_for() {
+        use ReturnedDocuments::{Object, Text};
+        let whole = json!({"text": "two doors", "title": "Tent", "price": "90"});
+        let fields = json!({"name": "Tent", "text": "x"});
+        for (sent, rank_fields, form, expected) in [
+            (json!("a tent"), None, Object, json!({"text": "a tent"})),
+            (json!("a tent"), None, Text, json!("a tent")),
+            (whole.clone(), None, Object, whole.clone()),
+            (whole, None, Text, json!("two doors")),
+            (fields.clone(), Some(&["name"][..]), Object, fields.clone()),
+            (fields, Some(&["name"][..]), Text, json!("Tent")),
+        ] {
+            let document = read(sent, rank_fields).unwrap();
+            let returned = ReturnedDocument::of(&document, form);
+            assert_eq!(serde_json::to_value(returned).unwrap(), expected);
+        }
     }
 
     #[test]

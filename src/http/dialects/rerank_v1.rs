@@ -3,10 +3,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::cohere_v2::Meta;
-use super::documents::{self, SentDocument};
+use super::documents::{ReturnedDocument, SentDocument};
 use super::wanted::{self, MAX_DOCUMENTS, VISIBLE, Wanted};
 use super::{About, Dialect, RerankDialect};
 use crate::http::deadline::MAX_MS;
@@ -98,7 +97,9 @@ impl RerankDialect for RerankV1 {
         let entry = |result: &'a RankedResult| Entry {
             index: result.index,
             relevance_score: result.relevance_score,
-            document: echo.return_documents.then(|| documents::as_sent(&result.document)),
+            document: echo
+                .return_documents
+                .then(|| ReturnedDocument::of(&result.document, answer.returned_documents)),
         };
         Reply {
             id: &answer.id,
@@ -124,7 +125,7 @@ pub(in crate::http) struct Reply<'a> {
     /// What the LLM consumed, as Jina counts it.
     usage: TotalUsage,
     /// The documents, best first.
-    results: Vec<Entry>,
+    results: Vec<Entry<'a>>,
     /// Cohere's account of the request.
     meta: Meta,
     /// How the ranking came about.
@@ -146,14 +147,14 @@ impl TotalUsage {
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "RerankResult")]
-struct Entry {
+struct Entry<'a> {
     /// Its place in `documents`, from 0.
     index: usize,
     /// Never rises down the list.
     #[schemars(range(min = 0, max = 1))]
     relevance_score: f64,
-    /// The document as it was sent, where that was asked for; of a string, an
-    /// object with `text`.
+    /// The document, where that was asked for, in the form of the pipeline's
+    /// `returned_documents`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    document: Option<Map<String, Value>>,
+    document: Option<ReturnedDocument<'a>>,
 }

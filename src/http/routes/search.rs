@@ -329,6 +329,7 @@ mod tests {
             explain: None,
             usage: Usage { input_tokens: 10, output_tokens: 2, cost_usd: 0.5 },
             timing: Timing { total: 3.5, retrieve: 1.0, rerank: 2.0, ..Timing::default() },
+            returned_documents: nothing(),
         }
     }
 
