@@ -118,7 +118,7 @@ pub(super) fn request(variant: &str, topic: &Topic, top_n: usize) -> SearchReque
         explain: None,
         context: serde_json::Map::new(),
     };
-    SearchRequest { asked, candidates: None, filter: Filter::default() }
+    SearchRequest { asked, candidates: None, filter: Filter::default(), collection: None }
 }
 
 async fn ask(round: Round<'_>, topic: &Topic) -> Result<Row, Unanswered> {

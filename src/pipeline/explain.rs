@@ -59,7 +59,7 @@ impl Explain<'_> {
         for (candidate, explanation) in self.candidates[places].iter().zip(&explained.explanations)
         {
             if let Some(explanation) = explanation {
-                self.follower.explanation(&candidate.document.id, explanation);
+                self.follower.explanation(candidate, explanation);
             }
         }
     }
@@ -207,7 +207,7 @@ impl Gateway {
         for (candidate, (llm, own)) in candidates.iter().zip(explanations.iter().zip(&matched)) {
             // The others were told as they came.
             if llm.is_none() {
-                explain.follower.explanation(&candidate.document.id, own);
+                explain.follower.explanation(candidate, own);
             }
         }
         let by_document: Vec<Explanation> =

@@ -53,6 +53,8 @@ pub struct SearchRequest {
     pub filter: Filter,
 }
 
+    /// The only one of the pipeline's collections to search; absent: all.
+    pub collection: Option<String>,
 /// Rank the documents that the caller sent.
 #[derive(Clone, Debug)]
 pub struct RerankRequest {
@@ -100,6 +102,16 @@ pub enum RequestError {
     NoCollection(String),
     /// No prompt of this name and version is loaded.
     #[error("{0}")]
+    /// The pipeline doesn't search this collection.
+    #[error("pipeline \"{pipeline}\" does not search \"{name}\" but {}", quoted(known))]
+    OtherCollection {
+        /// The pipeline.
+        pipeline: String,
+        /// The collection that was asked for.
+        name: String,
+        /// Those that it searches.
+        known: Vec<String>,
+    },
     UnknownPrompt(String),
     /// Documents that no collection of the pipeline has.
     #[error("pipeline \"{pipeline}\" has no document {}", quoted(ids))]
@@ -151,6 +163,6 @@ pub enum RequestError {
     Retrieve(#[from] RetrieveError),
 }
 
-fn quoted(ids: &[DocId]) -> String {
-    ids.iter().map(|id| format!("\"{id}\"")).collect::<Vec<_>>().join(", ")
+fn quoted(names: &[impl std::fmt::Display]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }

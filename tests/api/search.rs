@@ -241,6 +241,19 @@ async fn a_pipeline_leaves_out_what_is_too_old() {
     assert_eq!(ids(&answer), ["knots"], "{answer}");
     let freshness = &answer["results"][0]["scores"]["freshness"];
     assert!(freshness.as_f64().unwrap() > 0.9, "{answer}");
+#[tokio::test]
+async fn one_of_several_collections_can_be_asked_for() {
+    let shop = Shop::open("http://127.0.0.1:9/v1").await;
+    let body = json!({"query": "light tent", "pipeline": "everything", "collection": "guides"});
+    let answer = shop.search(&body).await;
+    let results = answer["results"].as_array().unwrap();
+    assert!(!results.is_empty() && results.iter().all(|it| it["collection"] == "guides"));
+    let body = json!({"query": "light tent", "collection": "guides"});
+    let (status, problem) = shop.app.ask("/v1/search", &body).await;
+    assert_eq!((status.as_u16(), &problem["field"]), (422, &json!("collection")), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("\"shop\""), "{problem}");
+}
+
 }
 
 #[tokio::test]

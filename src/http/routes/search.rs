@@ -67,6 +67,8 @@ struct SearchBody {
     explain: Option<bool>,
     /// Whether the answer is a stream of events.
     stream: Option<bool>,
+    /// The only one of the pipeline's collections to search; absent: all.
+    collection: Option<String>,
     /// A unit for experiments, which this release doesn't have. Never logged.
     #[expect(dead_code, reason = "read so that clients may send it")]
     user: Option<String>,
@@ -163,7 +165,7 @@ fn read(
         explain: body.explain,
         context: body.context.unwrap_or_default(),
     };
-    Ok(SearchRequest { asked, candidates, filter })
+    Ok(SearchRequest { asked, candidates, filter, collection: body.collection })
 }
 
 fn count(field: &str, n: u64) -> Result<usize, ApiError> {
