@@ -89,6 +89,7 @@ fn local(source: &ConfigSource, args: Args) -> Result<Value, Failure> {
             prompt: None,
             explain: args.explain.then_some(true),
             context: serde_json::Map::new(),
+            trace: false,
         };
         let filter = Filter::default();
         let request = SearchRequest { asked, candidates: None, filter, collection: None };

@@ -117,6 +117,7 @@ pub(super) fn request(variant: &str, topic: &Topic, top_n: usize) -> SearchReque
         prompt: None,
         explain: None,
         context: serde_json::Map::new(),
+        trace: false,
     };
     SearchRequest { asked, candidates: None, filter: Filter::default(), collection: None }
 }

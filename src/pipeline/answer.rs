@@ -5,6 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::trace::Trace;
 use crate::domain::{
     CacheOutcome, DocId, Document, Explanation, FirstStageScores, Outcome, Reason, Repairs,
     ScoreKind, StrategyName, Usage,
@@ -29,6 +30,8 @@ pub struct Answer {
     pub usage: Usage,
     /// Where the time went.
     pub timing: Timing,
+    /// Its calls; none where nobody asked to see them.
+    pub trace: Option<Trace>,
 }
 
 /// One document at its place.
@@ -108,6 +111,8 @@ pub struct ExplainAnswer {
     pub usage: Usage,
     /// Where the time went.
     pub timing: Timing,
+    /// Its calls; none where nobody asked to see them.
+    pub trace: Option<Trace>,
 }
 
 /// How explanations came about: the `explain` object of answers.

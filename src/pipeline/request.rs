@@ -34,6 +34,8 @@ pub struct Asked {
     pub explain: Option<bool>,
     /// Fields that are passed to the prompt.
     pub context: Map<String, Value>,
+    /// Whether the answer is to tell each call.
+    pub trace: bool,
 }
 
 impl Asked {
@@ -51,10 +53,10 @@ pub struct SearchRequest {
     pub candidates: Option<usize>,
     /// Conditions on metadata.
     pub filter: Filter,
-}
-
     /// The only one of the pipeline's collections to search; absent: all.
     pub collection: Option<String>,
+}
+
 /// Rank the documents that the caller sent.
 #[derive(Clone, Debug)]
 pub struct RerankRequest {
@@ -100,8 +102,6 @@ pub enum RequestError {
     /// Search needs a collection and this pipeline has none.
     #[error("pipeline \"{0}\" has no collection: it reranks documents that the request brings")]
     NoCollection(String),
-    /// No prompt of this name and version is loaded.
-    #[error("{0}")]
     /// The pipeline doesn't search this collection.
     #[error("pipeline \"{pipeline}\" does not search \"{name}\" but {}", quoted(known))]
     OtherCollection {
@@ -112,6 +112,8 @@ pub enum RequestError {
         /// Those that it searches.
         known: Vec<String>,
     },
+    /// No prompt of this name and version is loaded.
+    #[error("{0}")]
     UnknownPrompt(String),
     /// Documents that no collection of the pipeline has.
     #[error("pipeline \"{pipeline}\" has no document {}", quoted(ids))]

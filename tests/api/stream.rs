@@ -23,7 +23,7 @@ fn boots(more: &Value) -> Value {
 }
 
 /// The events of a whole stream.
-async fn events(app: &TestApp, body: &Value) -> Vec<(String, Value)> {
+pub async fn events(app: &TestApp, body: &Value) -> Vec<(String, Value)> {
     let response = app.post("/v1/search", body).await;
     assert_eq!(response.status(), 200);
     let kind = response.headers()["content-type"].to_str().unwrap().to_owned();

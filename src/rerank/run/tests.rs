@@ -98,6 +98,7 @@ fn job(silent: &[usize], budget: Budget, paces: &Arc<Paces>) -> Job {
         parallel: 8,
         memory: None,
         paces: Arc::clone(paces),
+        traced: true,
     }
 }
 
