@@ -21,7 +21,7 @@ rust = $(if $(toolchain),RUSTUP_TOOLCHAIN=$(toolchain) )PATH="$$PATH:$$HOME/.car
 # In CI the lock file is law; elsewhere cargo may bring it up to date.
 locked = $(if $(CI),--locked)
 
-.PHONY: help demo test test-clients lint fmt build release bench-live bench-classical bench-strategies bench-injection bench-eval clean-demo check-fmt check-scripts check-crates check-tools unit-tests
+.PHONY: help demo test test-clients lint fmt build release bench-live bench-classical bench-strategies bench-injection bench-eval clean-demo test-browser check-fmt check-scripts check-crates check-tools unit-tests
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,11 +32,16 @@ help: ## This list
 demo: check-tools build ## Index the sample shop, rank real queries with a real LLM, show both orders
 	@$(rust) python3 scripts/demo.py
 
-test: check-tools check-fmt check-scripts lint unit-tests test-clients check-crates ## Everything that CI checks
+test: check-tools check-fmt check-scripts lint unit-tests test-clients test-browser check-crates ## Everything that CI checks
 	@echo "make test: all passed"
 
 test-clients: build ## Official clients of the rerank APIs against the program; they are installed below .rankgate/clients once
 	python3 tests/clients/run.py
+
+test-browser: build ## The pages in a headless Chromium, before the program; two packages are installed below .rankgate/browser once
+	@if command -v node >/dev/null; then node tests/browser/run.mjs; \
+	elif [ -n "$$CI" ]; then echo "browser: in CI node is needed" >&2; exit 1; \
+	else echo "browser: skipped, so the pages were not tried: node is missing (Debian and Ubuntu: apt-get install nodejs npm)"; fi
 
 build: check-tools ## Build the program for development
 	$(rust) cargo build $(locked)
