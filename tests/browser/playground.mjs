@@ -142,10 +142,29 @@ export const CHECKS = {
     });
   },
 
+  async "an answer that breaks off is an error and not an answer"({ pages, url }) {
+    const half = 'event: classical\ndata: {"results":[],"ranking":{}}\n\n';
+    const cases = [
+      [{ status: 200, contentType: "text/event-stream", body: half }, "The connection ended before the answer was complete."],
+      [{ status: 200, contentType: "text/event-stream", body: `${half}event: error\ndata: {"title":"The gateway has a fault","detail":"the log has more"}\n\n` }, "The gateway has a fault: the log has more"],
+      [{ status: 502, contentType: "text/html", body: "<h1>Bad gateway</h1>" }, "The answer has status 502"],
+    ];
+    for (const [answer, said] of cases) {
+      await pages.on(url, async (page) => {
+        await page.route("**/v1/search", (route) => route.fulfill(answer));
+        await page.fill("#query", "tent");
+        await page.click("#run");
+        await page.waitForSelector("#problem:not([hidden])");
+        assert.equal(await page.textContent("#problem"), said);
+        assert.ok(await page.isHidden("#stop"));
+      }, { expects: [502] });
+    }
+  },
+
   async "a deadline that is too short leaves the first stage's order"({ pages, url, upstream }) {
-    upstream.delay = 3000;
+    upstream.delay = 10_000;
     await pages.on(url, async (page) => {
-      await search(page, "snowshoes", { deadline_ms: 500 });
+      await search(page, "snowshoes", { deadline_ms: 1500 });
       assert.match(await page.textContent("#status"), /first stage’s order: the time was up\./);
       const outcomes = (await rows(page)).map((it) => it.at(-1));
       assert.ok(outcomes.length > 0 && outcomes.every((it) => it === "unfinished"), `${outcomes}`);

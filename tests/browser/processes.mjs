@@ -1,6 +1,7 @@
 // The real programs behind the pages: an index of the sample shop, a simulated model, a gateway.
 
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -48,12 +49,20 @@ async function start(name, program, command, folder) {
   while (Date.now() < until) {
     const text = readFileSync(log, "utf8");
     const address = text.split("\n").find((it) => it.includes("listening"))?.match(/127\.0\.0\.1:\d+/);
-    if (address) return { url: `http://${address[0]}`, stop: () => child.kill(), told: () => told(child, log) };
+    if (address) return { url: `http://${address[0]}`, stop: () => stop(child), told: () => told(child, log) };
     if (child.exitCode !== null) throw new Error(`${name} ended: ${text.slice(-2000)}`);
     await new Promise((resume) => setTimeout(resume, 50));
   }
   child.kill();
   throw new Error(`${name} does not listen: ${readFileSync(log, "utf8").slice(-2000)}`);
+}
+
+async function stop(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill();
+  const limit = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  await once(child, "exit");
+  clearTimeout(limit);
 }
 
 // For who has to find out what went wrong.

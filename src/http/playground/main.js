@@ -25,7 +25,7 @@ async function search(event) {
     // Another search, or its reader, has ended this one.
     if (running !== mine) return;
     if (error.name === "AbortError") stopped();
-    else showProblem(error.message);
+    else failed(error.message);
   } finally {
     if (running === mine) end();
   }
@@ -56,12 +56,17 @@ function stopped() {
   say("Stopped: calls that nobody else waits for are cancelled.");
 }
 
+function failed(text) {
+  title("Not completed");
+  showProblem(text);
+}
+
 function title(text) {
   $("ranked-title").textContent = text;
 }
 
 function take(name, data, seen) {
-  if (name === "error") return showProblem(problemText(data));
+  if (name === "error") return failed(problemText(data));
   $("answer").hidden = false;
   if (name === "classical") {
     show($("classical"), data.results, false);

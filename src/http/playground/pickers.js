@@ -102,10 +102,11 @@ function fromLink() {
   for (const name of FIELDS) {
     const value = link.get(name) ?? "";
     if (name === "pipeline" && !value) continue;
+    const before = $(name).value;
     $(name).value = value;
     if ($(name).value !== value) {
       missing.push(`${name} “${value}”`);
-      $(name).selectedIndex = 0;
+      $(name).value = before;
     }
     if (name === "collection") showPipelines();
     if (name === "pipeline" || name === "strategy") showPrompts();
