@@ -116,6 +116,7 @@ async fn explanations_follow_the_ranking() {
     for (_, told) in &events[2..4] {
         let result = done["results"].as_array().unwrap().iter().find(|it| it["id"] == told["id"]);
         assert_eq!(result.unwrap()["explanation"], told["explanation"]);
+        assert_eq!(told["collection"], "shop");
     }
     assert_eq!(events[2].1["explanation"]["kind"], "llm", "the first stage's come last");
     assert_eq!(events[3].1["explanation"]["kind"], "classical");
