@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
+import { CHECKS as DOCS } from "./docs.mjs";
 import { HOME, NotInstalled, ROOT } from "./install.mjs";
 import { launch } from "./pages.mjs";
 import { CHECKS as PLAYGROUND } from "./playground.mjs";
@@ -20,7 +21,7 @@ import { configure, gateway, index, simulator } from "./processes.mjs";
 import { shoot } from "./shots.mjs";
 import { serve } from "./upstream.mjs";
 
-const CHECKS = { ...PLAYGROUND };
+const CHECKS = { ...PLAYGROUND, ...DOCS };
 
 async function main() {
   const target = process.env.CARGO_TARGET_DIR ?? "target";
