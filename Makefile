@@ -21,7 +21,7 @@ rust = $(if $(toolchain),RUSTUP_TOOLCHAIN=$(toolchain) )PATH="$$PATH:$$HOME/.car
 # In CI the lock file is law; elsewhere cargo may bring it up to date.
 locked = $(if $(CI),--locked)
 
-.PHONY: help demo test test-clients lint fmt build release bench-live bench-classical bench-strategies bench-injection bench-eval clean-demo check-fmt check-scripts check-crates check-tools unit-tests
+.PHONY: help demo test test-clients test-openapi docs lint fmt build release bench-live bench-classical bench-strategies bench-injection bench-eval clean-demo test-browser check-fmt check-scripts check-crates check-tools unit-tests
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,11 +32,23 @@ help: ## This list
 demo: check-tools build ## Index the sample shop, rank real queries with a real LLM, show both orders
 	@$(rust) python3 scripts/demo.py
 
-test: check-tools check-fmt check-scripts lint unit-tests test-clients check-crates ## Everything that CI checks
+test: check-tools check-fmt check-scripts lint unit-tests test-clients test-openapi test-browser check-crates ## Everything that CI checks
 	@echo "make test: all passed"
 
 test-clients: build ## Official clients of the rerank APIs against the program; they are installed below .rankgate/clients once
 	python3 tests/clients/run.py
+
+test-openapi: build ## A gateway against its OpenAPI document: a thousand cases an operation; schemathesis is installed below .rankgate/openapi once
+	python3 tests/openapi/run.py
+
+docs: build ## Make the pages that come from the code: docs/configuration.md, docs/errors.md
+	"$${CARGO_TARGET_DIR:-target}/debug/rankgate" config schema --markdown > docs/configuration.md
+	UPDATE_DOCS=1 $(rust) cargo test $(locked) --quiet --lib page_of_errors
+
+test-browser: build ## The pages in a headless Chromium, before the program; two packages are installed below .rankgate/browser once
+	@if command -v node >/dev/null; then node tests/browser/run.mjs; \
+	elif [ -n "$$CI" ]; then echo "browser: in CI node is needed" >&2; exit 1; \
+	else echo "browser: skipped, so the pages were not tried: node is missing (Debian and Ubuntu: apt-get install nodejs npm)"; fi
 
 build: check-tools ## Build the program for development
 	$(rust) cargo build $(locked)
@@ -73,7 +85,7 @@ check-fmt:
 	$(rust) cargo fmt --check
 
 check-scripts:
-	python3 -m doctest scripts/demo.py scripts/bench_eval.py tests/clients/judge.py tests/clients/run.py tests/clients/snippets.py
+	PYTHONPATH=tests/harness python3 -m doctest scripts/demo.py scripts/bench_eval.py tests/clients/judge.py tests/clients/run.py tests/clients/snippets.py tests/openapi/run.py
 	bash -n scripts/toolchain.sh && bash -n scripts/lint.sh && bash -n evals/ci/eval.sh
 
 check-crates: # the part of cargo-deny that needs no network; the public workflow also asks for advisories

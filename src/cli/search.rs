@@ -89,8 +89,10 @@ fn local(source: &ConfigSource, args: Args) -> Result<Value, Failure> {
             prompt: None,
             explain: args.explain.then_some(true),
             context: serde_json::Map::new(),
+            trace: false,
         };
-        let request = SearchRequest { asked, candidates: None, filter: Filter::default() };
+        let filter = Filter::default();
+        let request = SearchRequest { asked, candidates: None, filter, collection: None };
         Ok::<_, Failure>(gateway.search(request).await?)
     })?;
     // By way of the text: scores of the first stage have fewer digits than a

@@ -122,7 +122,8 @@ impl Status {
 }
 
 /// What kept the LLM from deciding the whole ranking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// Time ran out and no attempt had failed.
     Deadline,

@@ -117,8 +117,9 @@ pub(super) fn request(variant: &str, topic: &Topic, top_n: usize) -> SearchReque
         prompt: None,
         explain: None,
         context: serde_json::Map::new(),
+        trace: false,
     };
-    SearchRequest { asked, candidates: None, filter: Filter::default() }
+    SearchRequest { asked, candidates: None, filter: Filter::default(), collection: None }
 }
 
 async fn ask(round: Round<'_>, topic: &Topic) -> Result<Row, Unanswered> {

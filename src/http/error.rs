@@ -272,6 +272,7 @@ impl From<RequestError> for ApiError {
                 Self::new(ErrorCode::UnknownPipeline, text).about("pipeline")
             }
             RequestError::NoCollection(_) => Self::invalid("pipeline", text),
+            RequestError::OtherCollection { .. } => Self::invalid("collection", text),
             RequestError::UnknownDocuments { .. } => {
                 Self::new(ErrorCode::UnknownDocument, text).about("ids")
             }

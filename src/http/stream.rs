@@ -130,8 +130,8 @@ impl Running {
         match next {
             Next::Event(Event::Classical(answer)) => of_order("classical", &answer),
             Next::Event(Event::Ranking(answer)) => of_order("ranking", &answer),
-            Next::Event(Event::Explanation { id, explanation }) => {
-                written("explanation", &Explained { id, explanation })
+            Next::Event(Event::Explanation { id, collection, explanation }) => {
+                written("explanation", &Explained { id, collection, explanation })
             }
             Next::End(result) => match *result {
                 Ok(answer) => {
@@ -153,6 +153,10 @@ impl Running {
 struct Explained {
     /// The document.
     id: DocId,
+    /// The collection that it was retrieved from: another may have a document
+    /// of the same id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collection: Option<Arc<str>>,
     /// What is said of it.
     explanation: Explanation,
 }

@@ -23,6 +23,7 @@ mod model;
 mod models;
 mod pace;
 mod prices;
+mod record;
 mod retry;
 mod retry_budget;
 mod stack;
@@ -45,7 +46,8 @@ pub use in_flight::InFlight;
 pub use model::UpstreamModel;
 pub use models::{ModelUnavailable, Models};
 pub use prices::Prices;
-pub use times::{CallTimes, LastFailure};
+pub use record::{CallEnd, CallRecord};
+pub use times::{Attempts, CallTimes, LastFailure};
 pub use upstream::{LlmConfigError, SecretMissing};
 
 /// The log target of the client library, which writes whole bodies there at

@@ -15,13 +15,15 @@ pub struct CallTimes {
     /// Failed attempts are noted here as they happen: at the deadline the
     /// caller names the last one although the call has not ended.
     pub failures: Arc<LastFailure>,
+    /// Attempts are counted here as they start.
+    pub attempts: Arc<Attempts>,
 }
 
 impl CallTimes {
     /// A call that ends at `deadline`.
     #[must_use]
     pub fn until(deadline: Deadline) -> Self {
-        Self { deadline, late_until: deadline, failures: Arc::default() }
+        Self { deadline, late_until: deadline, failures: Arc::default(), attempts: Arc::default() }
     }
 }
 
@@ -39,5 +41,31 @@ impl LastFailure {
     #[must_use]
     pub fn get(&self) -> Option<Failure> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The attempts of a call that have started.
+#[derive(Debug, Default)]
+pub struct Attempts(Mutex<Started>);
+
+#[derive(Clone, Debug, Default)]
+struct Started {
+    count: u32,
+    /// Where the latest one went.
+    upstream: Option<Arc<str>>,
+}
+
+impl Attempts {
+    pub(super) fn begin(&self, upstream: &Arc<str>) {
+        let mut started = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *started = Started { count: started.count + 1, upstream: Some(Arc::clone(upstream)) };
+    }
+
+    /// How many there were, and the upstream of the latest.
+    #[must_use]
+    pub fn get(&self) -> (u32, Option<Arc<str>>) {
+        let Started { count, upstream } =
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (count, upstream)
     }
 }

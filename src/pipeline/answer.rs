@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::config::ReturnedDocuments;
+use super::trace::Trace;
 use crate::domain::{
     CacheOutcome, DocId, Document, Explanation, FirstStageScores, Outcome, Reason, Repairs,
     ScoreKind, StrategyName, Usage,
@@ -33,6 +34,8 @@ pub struct Answer {
     /// The form in which the pipeline gives documents back, where an API leaves
     /// that open.
     pub returned_documents: ReturnedDocuments,
+    /// Its calls; none where nobody asked to see them.
+    pub trace: Option<Trace>,
 }
 
 /// One document at its place.
@@ -112,6 +115,8 @@ pub struct ExplainAnswer {
     pub usage: Usage,
     /// Where the time went.
     pub timing: Timing,
+    /// Its calls; none where nobody asked to see them.
+    pub trace: Option<Trace>,
 }
 
 /// How explanations came about: the `explain` object of answers.

@@ -15,12 +15,13 @@ use super::ranked::millis;
 use super::request::{Asked, DocumentsToExplain, ExplainRequest, RequestError};
 use super::serving::{Llm, Pipeline, Serving};
 use super::stage::{margin, seed};
+use super::trace::{CallTrace, Purpose, Trace};
 use crate::cache::ExplanationKey;
 use crate::domain::{
     Candidate, Deadline, DocId, Explanation, Failure, NotWanted, Query, TenantId, Usage,
 };
 use crate::explain::{Explained, Explainer, classical, metrics};
-use crate::llm::{CallTimes, LastFailure};
+use crate::llm::{Attempts, CallEnd, CallRecord, CallTimes, LastFailure};
 use crate::prompt::Task;
 use crate::rerank::Asker;
 use crate::retrieve::{Find, Lexical, Matcher};
@@ -32,10 +33,12 @@ const MOST_CALLS: usize = 20;
 /// What is known of one call that explains.
 #[derive(Clone, Default)]
 pub(super) struct Made {
-    result: Option<Result<Arc<Explained>, Failure>>,
-    usage: Usage,
+    /// None while it is under way.
+    ended: Option<(Result<Arc<Explained>, Failure>, Usage, Instant)>,
     /// Shared with the call, whose attempts may fail after this was made.
     failures: Arc<LastFailure>,
+    /// Shared with the call, which counts them.
+    attempts: Arc<Attempts>,
 }
 
 /// What is to be explained.
@@ -59,7 +62,7 @@ impl Explain<'_> {
         for (candidate, explanation) in self.candidates[places].iter().zip(&explained.explanations)
         {
             if let Some(explanation) = explanation {
-                self.follower.explanation(&candidate.document.id, explanation);
+                self.follower.explanation(candidate, explanation);
             }
         }
     }
@@ -69,6 +72,8 @@ impl Explain<'_> {
 struct Explanations {
     by_document: Vec<Explanation>,
     info: ExplainInfo,
+    /// The calls that this request made.
+    calls: Vec<CallRecord>,
     usage: Usage,
     took: Duration,
     /// The part of it spent waiting for a model.
@@ -78,7 +83,8 @@ struct Explanations {
 /// One call's way to its explanations.
 enum Way {
     Kept(Arc<Explained>),
-    Seat(Seat<Made>),
+    /// On the flight of a call, and that call as far as it is known here.
+    Seat(Seat<Made>, CallRecord),
     NoCall(Failure),
 }
 
@@ -112,7 +118,9 @@ impl Gateway {
             until: deadline.earlier_by(margin(deadline)),
             follower: &nobody,
         };
-        let Explanations { by_document, info, usage, took, .. } = self.explain_all(explain).await;
+        let Explanations { by_document, info, calls, usage, took, .. } =
+            self.explain_all(explain).await;
+        let trace = asked.trace.then(|| Trace { calls: traced(&calls, &info, &asked) });
         let timing = Timing {
             total: millis(asked.received.elapsed()),
             retrieve: found,
@@ -120,7 +128,7 @@ impl Gateway {
             ..Timing::default()
         };
         let explanations = ids.into_iter().zip(by_document).collect();
-        Ok(ExplainAnswer { id: asked.id, explanations, explain: info, usage, timing })
+        Ok(ExplainAnswer { id: asked.id, explanations, explain: info, usage, timing, trace })
     }
 
     async fn find(
@@ -178,8 +186,11 @@ impl Gateway {
             until: deadline.earlier_by(margin(deadline)),
             follower,
         };
-        let Explanations { by_document, info, usage, took, waited } =
+        let Explanations { by_document, info, calls, usage, took, waited } =
             self.explain_all(explain).await;
+        if let Some(trace) = &mut answer.trace {
+            trace.calls.extend(traced(&calls, &info, asked));
+        }
         for (result, explanation) in answer.results.iter_mut().zip(by_document) {
             result.explanation = Some(explanation);
         }
@@ -203,11 +214,11 @@ impl Gateway {
             }
         };
         let (matched, by_llm) = tokio::join!(matched, asking);
-        let ByLlm { explanations, mut info, usage, waited } = by_llm;
+        let ByLlm { explanations, mut info, calls, usage, waited } = by_llm;
         for (candidate, (llm, own)) in candidates.iter().zip(explanations.iter().zip(&matched)) {
             // The others were told as they came.
             if llm.is_none() {
-                explain.follower.explanation(&candidate.document.id, own);
+                explain.follower.explanation(candidate, own);
             }
         }
         let by_document: Vec<Explanation> =
@@ -217,7 +228,7 @@ impl Gateway {
             metrics::count_shown(&pipeline.name, kind);
         }
         info.classical = by_document.len() - info.llm;
-        Explanations { by_document, info, usage, took: begun.elapsed(), waited }
+        Explanations { by_document, info, calls, usage, took: begun.elapsed(), waited }
     }
 
     async fn by_llm(&self, explain: &Explain<'_>, llm: &Llm) -> ByLlm {
@@ -285,21 +296,36 @@ impl Gateway {
         let (cache, late) = (self.cache.clone(), explain.pipeline.late());
         let model = Arc::clone(&llm.model);
         let nothing = Made::default();
-        let failures = Arc::clone(&nothing.failures);
-        Way::Seat(self.explaining.board(key.hash(), explain.until, nothing, |cockpit| async move {
-            let deadline = *cockpit.deadline.borrow();
-            let late_until = deadline.later_by(late);
-            let times = CallTimes { deadline, late_until, failures: Arc::clone(&failures) };
-            let (result, usage) = match model.chat(request, times).await {
-                Ok(reply) => (explainer.read(&reply).map(Arc::new), reply.usage),
-                Err(error) => (Err(error.failure()), Usage::default()),
-            };
-            if let Ok(explained) = &result {
-                cache.keep_explained(key, Arc::clone(explained)).await;
-            }
-            cockpit.progress.send_replace(Made { result: Some(result), usage, failures });
-        }))
+        let made = nothing.clone();
+        let call = CallRecord::begin(group.len(), &nothing.attempts);
+        let board =
+            self.explaining.board(key.hash(), explain.until, nothing, |cockpit| async move {
+                let deadline = *cockpit.deadline.borrow();
+                let times = CallTimes {
+                    deadline,
+                    late_until: deadline.later_by(late),
+                    failures: Arc::clone(&made.failures),
+                    attempts: Arc::clone(&made.attempts),
+                };
+                let (result, usage) = match model.chat(request, times).await {
+                    Ok(reply) => (explainer.read(&reply).map(Arc::new), reply.usage),
+                    Err(error) => (Err(error.failure()), Usage::default()),
+                };
+                let at = Instant::now();
+                if let Ok(explained) = &result {
+                    cache.keep_explained(key, Arc::clone(explained)).await;
+                }
+                cockpit.progress.send_replace(Made { ended: Some((result, usage, at)), ..made });
+            });
+        Way::Seat(board, call)
     }
+}
+
+/// The calls of explanations as answers tell them.
+fn traced(calls: &[CallRecord], info: &ExplainInfo, asked: &Asked) -> Vec<CallTrace> {
+    let model = info.model.as_deref().unwrap_or_default();
+    let of = |call| CallTrace::of(call, Purpose::Explain, None, model, asked.received);
+    calls.iter().map(of).collect()
 }
 
 /// The places of each call's documents.
@@ -340,19 +366,24 @@ impl Left {
 struct End {
     result: Result<Arc<Explained>, Failure>,
     /// None where this request made no call.
-    usage: Option<Usage>,
+    call: Option<CallRecord>,
 }
 
 impl Way {
     async fn end(self, until: Deadline) -> End {
         match self {
-            Self::Kept(kept) => End { result: Ok(kept), usage: None },
-            Self::NoCall(failure) => End { result: Err(failure), usage: None },
-            Self::Seat(seat) => {
+            Self::Kept(kept) => End { result: Ok(kept), call: None },
+            Self::NoCall(failure) => End { result: Err(failure), call: None },
+            Self::Seat(seat, call) => {
                 let leads = seat.leads;
-                let Made { result, usage, failures } = seat.wait(until).await;
-                let late = || Err(failures.get().unwrap_or(Failure::Deadline));
-                End { result: result.unwrap_or_else(late), usage: leads.then_some(usage) }
+                let Made { ended, failures, .. } = seat.wait(until).await;
+                let (result, usage, at) = ended.unwrap_or_else(|| {
+                    let late = failures.get().unwrap_or(Failure::Deadline);
+                    (Err(late), Usage::default(), Instant::now())
+                });
+                let failure = result.as_ref().err().copied();
+                let end = Some(CallEnd { at, failure, usage });
+                End { result, call: leads.then_some(CallRecord { end, ..call }) }
             }
         }
     }
@@ -362,6 +393,7 @@ impl Way {
 struct ByLlm {
     explanations: Vec<Option<Explanation>>,
     info: ExplainInfo,
+    calls: Vec<CallRecord>,
     usage: Usage,
     waited: Duration,
 }
@@ -371,6 +403,7 @@ impl ByLlm {
         Self {
             explanations: vec![None; documents],
             info: ExplainInfo { reason, ..ExplainInfo::default() },
+            calls: Vec::new(),
             usage: Usage::default(),
             waited: Duration::ZERO,
         }
@@ -378,10 +411,11 @@ impl ByLlm {
 
     fn take(&mut self, end: End, places: std::ops::Range<usize>) {
         let info = &mut self.info;
-        if let Some(usage) = end.usage {
+        if let Some(call) = end.call {
             info.calls += 1;
             info.failed_calls += u32::from(end.result.is_err());
-            self.usage += usage;
+            self.usage += call.end.map(|end| end.usage).unwrap_or_default();
+            self.calls.push(call);
         }
         match end.result {
             Err(failure) => info.reason = Some(failure.as_str()),

@@ -1,11 +1,11 @@
 //! What a search tells before its answer is complete.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
 use super::answer::Answer;
-use crate::domain::{DocId, Explanation};
+use crate::domain::{Candidate, DocId, Explanation};
 
 /// Most events that wait for a slow reader. What comes on top is left out: the
 /// complete answer has it all.
@@ -22,6 +22,8 @@ pub enum Event {
     Explanation {
         /// The document.
         id: DocId,
+        /// Its collection: another may have a document of the same id.
+        collection: Option<Arc<str>>,
         /// What is said of it.
         explanation: Explanation,
     },
@@ -65,10 +67,11 @@ impl Follower {
     }
 
     /// Tells an explanation.
-    pub(super) fn explanation(&self, id: &DocId, explanation: &Explanation) {
+    pub(super) fn explanation(&self, of: &Candidate, explanation: &Explanation) {
         if self.listens() {
-            let (id, explanation) = (id.clone(), explanation.clone());
-            self.tell(Event::Explanation { id, explanation });
+            let (id, collection) = (of.document.id.clone(), of.collection.clone());
+            let explanation = explanation.clone();
+            self.tell(Event::Explanation { id, collection, explanation });
         }
     }
 

@@ -103,14 +103,11 @@ impl Gateway {
         request: SearchRequest,
         follower: &Follower,
     ) -> Result<Answer, RequestError> {
-        let SearchRequest { asked, candidates, filter } = request;
+        let SearchRequest { asked, candidates, filter, collection } = request;
         let serving = self.serving();
         let pipeline = serving.pipeline(asked.pipeline.as_deref())?;
         let no_collection = || RequestError::NoCollection(pipeline.name.clone());
-        let collections = pipeline.config.collection.names().to_vec();
-        if collections.is_empty() {
-            return Err(no_collection());
-        }
+        let collections = collections(&pipeline, collection)?;
         let retriever = self.retriever.as_ref().ok_or_else(no_collection)?;
         let deadline = deadline_of(&asked, &pipeline);
         let chosen = serving.choose(&pipeline, &asked)?;
@@ -175,6 +172,21 @@ impl Gateway {
                 .await?;
         }
         Ok(answer)
+    }
+}
+
+/// The collections of a pipeline, or the one of them that was asked for.
+fn collections(pipeline: &Pipeline, only: Option<String>) -> Result<Vec<String>, RequestError> {
+    let all = pipeline.config.collection.names();
+    match only {
+        _ if all.is_empty() => Err(RequestError::NoCollection(pipeline.name.clone())),
+        None => Ok(all.to_vec()),
+        Some(name) if all.contains(&name) => Ok(vec![name]),
+        Some(name) => Err(RequestError::OtherCollection {
+            pipeline: pipeline.name.clone(),
+            name,
+            known: all.to_vec(),
+        }),
     }
 }
 

@@ -14,6 +14,7 @@ mod request;
 mod serving;
 mod spend;
 mod stage;
+mod trace;
 
 pub use answer::{Answer, ExplainAnswer, ExplainInfo, RankedResult, RankingInfo, Timing};
 pub use config::{
@@ -25,3 +26,4 @@ pub use request::{
     Asked, DocumentsToExplain, ExplainRequest, RequestError, RerankRequest, SearchRequest,
 };
 pub use serving::{Chosen, Llm, ModelSlot, Pipeline, Serving, Unservable};
+pub use trace::{CallOutcome, CallTrace, Fine, Purpose, Trace};

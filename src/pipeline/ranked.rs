@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::answer::{Answer, RankedResult, RankingInfo, Timing};
 use super::request::Asked;
 use super::serving::{Chosen, Pipeline};
+use super::trace::{CallTrace, Purpose, Trace};
 use crate::cache::CachedRanking;
 use crate::domain::{
     CacheOutcome, CandidateList, Failure, Outcome, Ranking, Repairs, ScoreKind, StrategyName, Usage,
 };
-use crate::rerank::Progress;
+use crate::rerank::{Progress, RoundCall};
 
 /// A ranking and how it came about.
 pub(super) struct Ranked {
@@ -24,6 +25,7 @@ pub(super) struct Ranked {
     strategy: StrategyName,
     calls: u32,
     failed_calls: u32,
+    trace: Vec<RoundCall>,
     recalled: u32,
     rounds: u32,
     coverage: f64,
@@ -57,6 +59,7 @@ impl Ranked {
             chosen,
             calls: 0,
             failed_calls: 0,
+            trace: Vec::new(),
             recalled: 0,
             rounds: 0,
             coverage: 0.0,
@@ -116,6 +119,7 @@ impl Ranked {
             strategy,
             calls: if own { progress.calls } else { 0 },
             failed_calls: if own { progress.failed_calls } else { 0 },
+            trace: if own { progress.trace.clone() } else { Vec::new() },
             recalled: progress.recalled,
             rounds: progress.rounds,
             coverage: progress.coverage(),
@@ -143,6 +147,8 @@ impl Ranked {
             rest.filter_map(|&at| Some((self.candidates.get(at)?.document.id.clone(), at + 1)));
         let rest = rest.collect();
         let llm = self.chosen.llm.as_ref().ok();
+        let model = llm.map(|llm| llm.model.spec().model.clone());
+        let trace = asked.trace.then(|| self.trace(asked, model.as_deref().unwrap_or_default()));
         let ranking = RankingInfo {
             outcome: self.outcome,
             cache: self.cache,
@@ -150,7 +156,7 @@ impl Ranked {
             strategy: self.strategy,
             prompt: llm.map(|llm| llm.prompts.main().id().to_string()),
             prompt_sha256: llm.map(|llm| llm.prompts.main().sha256().to_owned()),
-            model: llm.map(|llm| llm.model.spec().model.clone()),
+            model,
             score_kind,
             calls: self.calls,
             failed_calls: self.failed_calls,
@@ -176,7 +182,15 @@ impl Ranked {
             usage: self.usage,
             timing,
             returned_documents: pipeline.config.returned_documents,
+            trace,
         }
+    }
+
+    fn trace(&self, asked: &Asked, model: &str) -> Trace {
+        let of = |RoundCall { round, call }: &RoundCall| {
+            CallTrace::of(call, Purpose::Rank, Some(*round), model, asked.received)
+        };
+        Trace { calls: self.trace.iter().map(of).collect() }
     }
 
     /// Grades are shown where every result has one; else the scores tell the

@@ -34,6 +34,8 @@ pub struct Asked {
     pub explain: Option<bool>,
     /// Fields that are passed to the prompt.
     pub context: Map<String, Value>,
+    /// Whether the answer is to tell each call.
+    pub trace: bool,
 }
 
 impl Asked {
@@ -51,6 +53,8 @@ pub struct SearchRequest {
     pub candidates: Option<usize>,
     /// Conditions on metadata.
     pub filter: Filter,
+    /// The only one of the pipeline's collections to search; absent: all.
+    pub collection: Option<String>,
 }
 
 /// Rank the documents that the caller sent.
@@ -98,6 +102,16 @@ pub enum RequestError {
     /// Search needs a collection and this pipeline has none.
     #[error("pipeline \"{0}\" has no collection: it reranks documents that the request brings")]
     NoCollection(String),
+    /// The pipeline doesn't search this collection.
+    #[error("pipeline \"{pipeline}\" does not search \"{name}\" but {}", quoted(known))]
+    OtherCollection {
+        /// The pipeline.
+        pipeline: String,
+        /// The collection that was asked for.
+        name: String,
+        /// Those that it searches.
+        known: Vec<String>,
+    },
     /// No prompt of this name and version is loaded.
     #[error("{0}")]
     UnknownPrompt(String),
@@ -151,6 +165,6 @@ pub enum RequestError {
     Retrieve(#[from] RetrieveError),
 }
 
-fn quoted(ids: &[DocId]) -> String {
-    ids.iter().map(|id| format!("\"{id}\"")).collect::<Vec<_>>().join(", ")
+fn quoted(names: &[impl std::fmt::Display]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }

@@ -272,6 +272,8 @@ impl Stage<'_> {
             parallel: self.gateway.parallel,
             memory: self.gateway.cache.replies(&TenantId::default()),
             paces: Arc::clone(&self.gateway.paces),
+            // Who shares the flight of another makes no call.
+            traced: self.asked.trace,
         }
     }
 }

@@ -39,7 +39,7 @@ pub use evidence::{Answered, Evidence, PartialOrder, WindowId};
 pub use memory::{Remember, Remembered};
 pub use paces::Paces;
 pub use plan::{LADDER, Means, plan};
-pub use progress::Progress;
+pub use progress::{Progress, RoundCall};
 pub use run::{Job, WIDE_ROUND, run};
 pub use shown::{
     Fit, cut_passage, documents_per_call, fit_window, prompt_input, reply_tokens, shuffled_labels,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Evidence;
 use super::strategy::{Standing, Strategy};
 use crate::domain::{Failure, Outcome, Repairs, Usage};
-use crate::llm::LastFailure;
+use crate::llm::{Attempts, CallEnd, CallRecord, LastFailure};
 
 /// A snapshot of a rerank. The last one published is the result.
 #[derive(Clone, Debug)]
@@ -23,6 +23,9 @@ pub struct Progress {
     pub calls: u32,
     /// Calls that gave nothing usable.
     pub failed_calls: u32,
+    /// Each of the calls in the order in which they were made; empty where
+    /// nobody asked to see them.
+    pub trace: Vec<RoundCall>,
     /// Windows of which something was known from earlier requests.
     pub recalled: u32,
     /// Rounds begun.
@@ -44,6 +47,7 @@ impl Progress {
             failures: Arc::default(),
             calls: 0,
             failed_calls: 0,
+            trace: Vec::new(),
             recalled: 0,
             rounds: 0,
             repairs: Repairs::default(),
@@ -73,11 +77,22 @@ impl Progress {
     }
 }
 
-/// What the replies of a rerank add up to.
+/// A call and the round that it belongs to.
+#[derive(Clone, Debug)]
+pub struct RoundCall {
+    /// From 1.
+    pub round: u32,
+    /// The call.
+    pub call: CallRecord,
+}
+
+/// What the calls of a rerank add up to.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub calls: u32,
     pub failed_calls: u32,
+    /// None where nobody asked to see the calls.
+    pub trace: Option<Vec<RoundCall>>,
     pub recalled: u32,
     pub repairs: Repairs,
     pub usage: Usage,
@@ -85,6 +100,31 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Counts a call of a round, counted from 0, and gives its number.
+    pub fn begin(&mut self, round: u32, documents: usize, attempts: &Arc<Attempts>) -> usize {
+        self.calls += 1;
+        if let Some(trace) = &mut self.trace {
+            let call = CallRecord::begin(documents, attempts);
+            trace.push(RoundCall { round: round + 1, call });
+        }
+        self.calls as usize - 1
+    }
+
+    /// Counts how a call ended.
+    pub fn end(&mut self, number: usize, end: CallEnd) {
+        self.usage += end.usage;
+        self.failed_calls += u32::from(end.failure.is_some());
+        if let Some(traced) = self.trace.as_mut().and_then(|trace| trace.get_mut(number)) {
+            traced.call.end = Some(end);
+        }
+    }
+
+    /// Brings the calls of a snapshot up to date.
+    pub fn note_calls(&self, progress: &mut Progress) {
+        progress.calls = self.calls;
+        progress.trace = self.trace.clone().unwrap_or_default();
+    }
+
     /// The snapshot of this moment. `ended`: the strategy ended by its own
     /// rule, so that nothing more was to be asked.
     pub fn snapshot(&self, strategy: &dyn Strategy, known: &Evidence, ended: bool) -> Progress {
@@ -96,6 +136,7 @@ impl Tally {
             failures: Arc::clone(&self.failures),
             calls: self.calls,
             failed_calls: self.failed_calls,
+            trace: self.trace.clone().unwrap_or_default(),
             recalled: self.recalled,
             rounds: known.rounds(),
             repairs: self.repairs,

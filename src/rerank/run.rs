@@ -19,7 +19,7 @@ use super::progress::{Progress, Tally};
 use super::strategy::{Strategy, Window};
 use super::window::{Ask, Asker, Read};
 use crate::domain::{Deadline, Failure, Usage};
-use crate::llm::{CallTimes, LlmError};
+use crate::llm::{Attempts, CallEnd, CallTimes, LlmError};
 use crate::prompt::Task;
 
 /// A reply that can't be used is asked for once more.
@@ -41,6 +41,8 @@ pub struct Job {
     pub memory: Option<Arc<dyn Remember>>,
     /// Where the times of calls are noted.
     pub paces: Arc<Paces>,
+    /// Whether each call is to be told in the progress.
+    pub traced: bool,
 }
 
 /// Runs a job until its strategy ends or its time is up. The deadline may move
@@ -55,10 +57,10 @@ pub async fn run(
     progress: &watch::Sender<Progress>,
 ) {
     let candidates = job.asker.candidates.len();
-    let Job { strategy, asker, budget, parallel, memory, paces } = job;
+    let Job { strategy, asker, budget, parallel, memory, paces, traced } = job;
     let mut run = Run {
         known: Evidence::none(candidates),
-        tally: Tally::default(),
+        tally: Tally { trace: traced.then(Vec::new), ..Tally::default() },
         strategy,
         asker: Arc::new(asker),
         budget,
@@ -107,6 +109,9 @@ struct Pending {
 /// How a call ended.
 struct Ended {
     pending: Pending,
+    /// The call's, in the tally.
+    number: usize,
+    at: Instant,
     result: Result<Read, Failure>,
     expected: Usage,
     usage: Usage,
@@ -180,6 +185,7 @@ impl Run<'_> {
                     Started::Nothing => break,
                 }
             }
+            self.tell_calls();
             if open == 0 {
                 return waiting.is_empty();
             }
@@ -238,8 +244,9 @@ impl Run<'_> {
             self.note_failure(Failure::ContextOverflow);
         }
         self.committed += expected;
-        self.tally.calls += 1;
-        self.in_flight.push(self.call(pending, ask, expected));
+        let attempts = Arc::default();
+        let number = self.tally.begin(pending.id.0, ask.documents(), &attempts);
+        self.in_flight.push(self.call(pending, ask, expected, number, attempts));
         Started::Call
     }
 
@@ -252,12 +259,20 @@ impl Run<'_> {
         self.asker.model.spec().prices.usage(input, ask.request.max_output_tokens.into())
     }
 
-    fn call(&self, pending: Pending, ask: Ask, expected: Usage) -> BoxFuture<'static, Ended> {
+    fn call(
+        &self,
+        pending: Pending,
+        ask: Ask,
+        expected: Usage,
+        number: usize,
+        attempts: Arc<Attempts>,
+    ) -> BoxFuture<'static, Ended> {
         let deadline = *self.deadline.borrow();
         let times = CallTimes {
             deadline,
             late_until: deadline.later_by(self.late),
             failures: Arc::clone(&self.tally.failures),
+            attempts,
         };
         let model = Arc::clone(&self.asker.model);
         let Window { task, members, .. } = &pending.window;
@@ -266,15 +281,12 @@ impl Run<'_> {
             let Ask { request, reader, .. } = ask;
             let reply = model.chat(request, times).await;
             watch.stop(reply.as_ref().err().map(LlmError::failure));
-            match reply {
-                Ok(reply) => {
-                    Ended { result: reader.read(&reply), usage: reply.usage, pending, expected }
-                }
-                Err(error) => {
-                    let result = Err(error.failure());
-                    Ended { result, usage: Usage::default(), pending, expected }
-                }
-            }
+            let at = Instant::now();
+            let (result, usage) = match reply {
+                Ok(reply) => (reader.read(&reply), reply.usage),
+                Err(error) => (Err(error.failure()), Usage::default()),
+            };
+            Ended { pending, number, at, result, expected, usage }
         })
     }
 
@@ -304,8 +316,9 @@ impl Run<'_> {
     /// Takes a call's end into the evidence; a window to ask again is handed
     /// back.
     async fn note(&mut self, ended: Ended) -> Option<Pending> {
-        let Ended { mut pending, result, expected, usage } = ended;
-        self.tally.usage += usage;
+        let Ended { mut pending, number, at, result, expected, usage } = ended;
+        let failure = result.as_ref().err().copied();
+        self.tally.end(number, CallEnd { at, failure, usage });
         self.committed -= expected;
         match result {
             Ok(Read { order, repairs }) => {
@@ -318,7 +331,6 @@ impl Run<'_> {
                 None
             }
             Err(failure) => {
-                self.tally.failed_calls += 1;
                 pending.attempt += 1;
                 if worth_another_attempt(failure) && pending.attempt < ATTEMPTS_PER_WINDOW {
                     self.note_failure(failure);
@@ -344,6 +356,15 @@ impl Run<'_> {
         if failure != Failure::Deadline {
             self.tally.failures.set(failure);
         }
+    }
+
+    /// Calls that were started count in what is answered before they end.
+    /// Nobody is woken: the order is as it was.
+    fn tell_calls(&self) {
+        self.progress.send_if_modified(|progress| {
+            self.tally.note_calls(progress);
+            false
+        });
     }
 
     fn publish(&self, ended: bool) {

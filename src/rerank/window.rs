@@ -96,6 +96,13 @@ pub(super) struct Reader {
     replies: Replies,
 }
 
+impl Ask {
+    /// How many documents it shows.
+    pub const fn documents(&self) -> usize {
+        self.reader.shown.len()
+    }
+}
+
 /// A usable reply, read.
 #[derive(Debug)]
 pub(super) struct Read {

@@ -39,3 +39,4 @@ mod server_engine;
 mod simulate;
 mod strategies;
 mod stream;
+mod trace;

@@ -73,6 +73,13 @@ strategy = "single"
 prompt = "rerank-listwise@v1"
 model = "fake"
 
+[pipelines.windows]
+collection = "shop"
+window = 2
+prompt = "rerank-graded@v1"
+strategy = "graded"
+model = "fake"
+
 [pipelines.bm25]
 collection = "shop"
 retrieve = {{ mode = "bm25", limit = 3 }}
@@ -232,6 +239,19 @@ async fn several_collections_are_searched_as_one() {
         results.iter().map(|it| (it["collection"].as_str().unwrap(), &it["id"])).collect();
     assert!(places.contains(&("shop", &json!("tent-1"))), "{answer}");
     assert!(places.contains(&("guides", &json!("tent-1"))), "{answer}");
+}
+
+#[tokio::test]
+async fn one_of_several_collections_can_be_asked_for() {
+    let shop = Shop::open("http://127.0.0.1:9/v1").await;
+    let body = json!({"query": "light tent", "pipeline": "everything", "collection": "guides"});
+    let answer = shop.search(&body).await;
+    let results = answer["results"].as_array().unwrap();
+    assert!(!results.is_empty() && results.iter().all(|it| it["collection"] == "guides"));
+    let body = json!({"query": "light tent", "collection": "guides"});
+    let (status, problem) = shop.app.ask("/v1/search", &body).await;
+    assert_eq!((status.as_u16(), &problem["field"]), (422, &json!("collection")), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("\"shop\""), "{problem}");
 }
 
 #[tokio::test]

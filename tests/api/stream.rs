@@ -23,7 +23,7 @@ fn boots(more: &Value) -> Value {
 }
 
 /// The events of a whole stream.
-async fn events(app: &TestApp, body: &Value) -> Vec<(String, Value)> {
+pub async fn events(app: &TestApp, body: &Value) -> Vec<(String, Value)> {
     let response = app.post("/v1/search", body).await;
     assert_eq!(response.status(), 200);
     let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
@@ -116,6 +116,7 @@ async fn explanations_follow_the_ranking() {
     for (_, told) in &events[2..4] {
         let result = done["results"].as_array().unwrap().iter().find(|it| it["id"] == told["id"]);
         assert_eq!(result.unwrap()["explanation"], told["explanation"]);
+        assert_eq!(told["collection"], "shop");
     }
     assert_eq!(events[2].1["explanation"]["kind"], "llm", "the first stage's come last");
     assert_eq!(events[3].1["explanation"]["kind"], "classical");

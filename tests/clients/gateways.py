@@ -2,19 +2,12 @@
 
 import collections
 import json
-import os
-import queue
 import re
 import socket
-import subprocess
-import threading
-import time
-import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-DATA = ROOT / "evals" / "data" / "outdoor"
-STARTING = 60  # seconds
+from processes import DATA, Process, fetch, simulator
+
 ALIAS = "rerank-v3.5"  # a name that clients have in their code already
 STRINGS = "strings"  # the pipeline that gives documents back as strings
 
@@ -53,53 +46,6 @@ max_bytes = 0
 """
 
 
-class Failed(Exception):
-    """A process didn't start, or ended."""
-
-
-class Process:
-    """A program of ours that says in its log where it listens."""
-
-    def __init__(self, name, command, folder):
-        self.name, self.lines = name, queue.Queue()
-        self.log = Path(folder) / f"{name}.log"
-        env = {key: value for key, value in os.environ.items() if not key.startswith("RANKGATE__")}
-        self.child = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
-                                      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        threading.Thread(target=self._read, daemon=True).start()
-        self.url = f"http://{self._address()}"
-
-    def _read(self):
-        with open(self.log, "w") as log:
-            for line in self.child.stderr:
-                log.write(line)
-                log.flush()
-                self.lines.put(line)
-        self.lines.put(None)
-
-    def _address(self):
-        end = time.monotonic() + STARTING
-        while (left := end - time.monotonic()) > 0:
-            try:
-                line = self.lines.get(timeout=left)
-            except queue.Empty:
-                break
-            if line is None:
-                raise Failed(f"{self.name} ended: {self.log.read_text(errors='replace')[-2000:]}")
-            if "listening" in line and (address := re.search(r"127\.0\.0\.1:\d+", line)):
-                return address.group()
-        raise Failed(f"{self.name} does not listen after {STARTING} seconds: {self.log.read_text(errors='replace')[-2000:]}")
-
-    def stop(self):
-        if self.child.poll() is None:
-            self.child.terminate()
-            try:
-                self.child.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self.child.kill()
-        self.child.wait()
-
-
 class Gateway(Process):
     """A gateway, and how many requests of which outcome it has counted."""
 
@@ -136,7 +82,7 @@ class Gateways:
 
     def __enter__(self):
         try:
-            self.llm = self._start(Process, "llm", simulator(self.program, self.folder, self.more), self.folder)
+            self.llm = self._start(Process, "llm", simulated(self.program, self.folder, self.more), self.folder)
             nobody = f"http://127.0.0.1:{self.closed.getsockname()[1]}/v1"
             self.up = self._start(Gateway, "up", self.program, self.folder, f"{self.llm.url}/v1")
             self.down = self._start(Gateway, "down", self.program, self.folder, nobody)
@@ -171,21 +117,10 @@ class More:
         return f"{query}\tmore-{self.best}\t3\n"
 
 
-def simulator(program, folder, more):
-    """A model that knows what is relevant in the sample shop and in `more`, and hardly errs, at once."""
+def simulated(program, folder, more):
+    """A model that knows what is relevant in the sample shop and in `more`."""
     corpus, qrels = Path(folder) / "known.jsonl", Path(folder) / "known.tsv"
     lines = [json.dumps(document) + "\n" for document in more.documents()]
     corpus.write_text((DATA / "corpus.jsonl").read_text() + "".join(lines))
     qrels.write_text((DATA / "qrels" / "test.tsv").read_text() + more.grade())
-    quick = ["--latency-ms", "0", "--input-us-per-token", "0", "--output-us-per-token", "0", "--stall-rate", "0"]
-    return [program, "simulate", "--corpus", str(corpus), "--queries", str(DATA / "queries.jsonl"), "--qrels", str(qrels),
-            "--profile", "strong", "--listen", "127.0.0.1:0", *quick]
-
-
-def fetch(url, body=None):
-    """What a URL answers, never through a proxy."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers={"content-type": "application/json"})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=60) as response:
-        return response.read().decode()
+    return simulator(program, corpus, qrels)

@@ -21,17 +21,32 @@ import threading
 import time
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "harness"))
+
 import installs
 import judge
 import snippets
 from expected import BEST, CELLS, CLIENTS, IDS, NEVER, QUERY, RIGHT, TEXTS
-from gateways import DATA, ROOT, Failed, Gateways, More
+from gateways import Gateways, More
+from processes import DATA, ROOT, Failed, program
 
-ENVIRONMENTS = {
-    "cohere5": lambda: installs.python("cohere5"),
-    "cohere7": lambda: installs.python("cohere7"),
-    "node": installs.node,
-}
+HOME = installs.home("clients")
+
+
+def python(name):
+    """The command that asks through the packages of requirements-NAME.txt."""
+    interpreter = installs.python(HOME, name, HERE / f"requirements-{name}.txt")
+    return [str(interpreter), str(HERE / "python_clients.py")]
+
+
+def node():
+    """The same in JavaScript."""
+    sources = [HERE / name for name in ("package.json", "package-lock.json", "node_clients.mjs")]
+    return ["node", str(installs.node(HOME, "node", sources) / "node_clients.mjs")]
+
+
+ENVIRONMENTS = {"cohere5": lambda: python("cohere5"), "cohere7": lambda: python("cohere7"), "node": node}
 PATIENCE = 120  # seconds for one answer: the first one imports the client
 BEGIN, END = "<!-- made by tests/clients/run.py --write-docs -->\n", "<!-- end -->\n"
 DOCS = ROOT / "docs" / "clients" / "README.md"
@@ -42,7 +57,7 @@ class Driver:
 
     def __init__(self, name, command):
         self.name, self.lines = name, queue.Queue()
-        self.log = open(installs.HOME / f"{name}.run.log", "w")
+        self.log = open(HOME / f"{name}.run.log", "w")
         self.child = subprocess.Popen(command, env=surroundings(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=self.log, text=True)
         threading.Thread(target=self._read, daemon=True).start()
@@ -75,7 +90,7 @@ class Driver:
 
 def surroundings():
     """An environment without anyone's keys, proxies or settings, in which clients phone nobody."""
-    home = installs.HOME / "home"
+    home = HOME / "home"
     home.mkdir(parents=True, exist_ok=True)
     kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
     quiet = {"HAYSTACK_TELEMETRY_ENABLED": "False", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "HF_HUB_OFFLINE": "1",
@@ -261,9 +276,8 @@ def never_run(pages, results):
 
 
 def parse():
-    target = Path(os.environ.get("CARGO_TARGET_DIR") or "target")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=Path, default=ROOT / target / "debug" / "rankgate", help="the program (default: %(default)s)")
+    parser.add_argument("--bin", type=Path, default=program(), help="the program (default: %(default)s)")
     parser.add_argument("--only", choices=ENVIRONMENTS, action="append", help="only the clients of this environment")
     parser.add_argument("--write-docs", action="store_true", help="put the table into docs/clients/README.md")
     return parser.parse_args()

@@ -7,7 +7,7 @@ they are run wherever all of that is installed. Each block is a program of its o
 import re
 import subprocess
 
-from gateways import ROOT
+from processes import ROOT
 
 PAGES = ROOT / "docs" / "clients"
 ADDRESS = "http://127.0.0.1:8080"  # where the pages say that the gateway is

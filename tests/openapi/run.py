@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -92,7 +91,7 @@ def ask(environment, gateway, cases, seed, folder):
     """Whether all answers are as the document says; the figures are printed."""
     settings = Path(folder) / "schemathesis.toml"
     settings.write_text(f'hooks = "hooks"\ncontinue-on-failure = true\nworkers = 2\n[phases.fuzzing.generation]\nmax-examples = {cases}\n')
-    command = [str(environment / "bin" / "schemathesis"), "--config-file", str(settings), "run", f"{gateway}/openapi.json",
+    command = [str(environment / "schemathesis"), "--config-file", str(settings), "run", f"{gateway}/openapi.json",
                "--checks", "all", "--max-failures", "20", "--no-color", *(["--seed", str(seed)] if seed is not None else [])]
     kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR", "HOME") if key in os.environ}
     env = {**kept, "PYTHONPATH": str(HERE), "PYTHONUTF8": "1", "RANKGATE_IDS": json.dumps(ids()), "SCHEMATHESIS_HOOKS": "hooks"}
@@ -126,12 +125,14 @@ print(json.dumps([[error.message for error in validator.iter_errors(value)] for 
 
 def check_configurations(environment, binary):
     """Whether the schema takes every configuration of the repository, and refuses what the program refuses."""
+    import tomllib  # from Python 3.11 on, as the clients need it too
+
     schema = json.loads(subprocess.run([binary, "config", "schema"], check=True, stdout=subprocess.PIPE).stdout)
     files = sorted((ROOT / "config").glob("**/*.toml"))
     good = [tomllib.loads(file.read_text()) for file in files]
     bad = [{"keys": {}}, {"server": {"port": 80}}, {"pipelines": {"a": {"strategy": "best"}}}, {"upstreams": {"a": {}}},
            {"upstreams": {"a": {"base_url": "http://a", "api_key": "secret"}}}, {"pipelines": {"a": {"window": 0}}}]
-    python = str(environment / "bin" / "python")
+    python = str(environment / "python")
     told = subprocess.run([python, "-c", VALIDATE], input=json.dumps([schema, *good, *bad], default=str), check=True, stdout=subprocess.PIPE, text=True)
     errors = json.loads(told.stdout)
     wrong = [f"{file.relative_to(ROOT)}: {found}" for file, found in zip(files, errors) if found]
@@ -155,7 +156,7 @@ def main():
     if not args.bin.exists():
         return f"openapi: {args.bin} does not exist: run make test-openapi, which builds it"
     try:
-        environment = installs.packages("openapi", HERE / "requirements.txt")
+        environment = installs.python(installs.home("openapi"), "python", HERE / "requirements.txt").parent
     except installs.NotInstalled as error:
         print(f"openapi: skipped: schemathesis can't be installed: {error}")
         return "openapi: in CI it is needed" if os.environ.get("CI") else 0

@@ -159,6 +159,7 @@ async fn answer<D: RerankDialect>(
             prompt: None,
             explain: Some(wanted.explain),
             context: serde_json::Map::new(),
+            trace: false,
         },
         documents: wanted.documents,
         max_tokens_per_document: wanted.max_tokens_per_document,

@@ -22,7 +22,7 @@ use crate::http::state::HttpState;
 use crate::http::whole;
 use crate::http::{body, deadline};
 use crate::pipeline::{
-    Asked, DocumentsToExplain, ExplainAnswer, ExplainInfo, ExplainRequest, Timing,
+    Asked, DocumentsToExplain, ExplainAnswer, ExplainInfo, ExplainRequest, Timing, Trace,
 };
 
 /// Most documents of one request: each is a call of an LLM.
@@ -49,6 +49,8 @@ struct ExplainBody {
     /// The prompt, `name@vN` or `name@latest`; absent: the pipeline's.
     #[schemars(regex(pattern = PROMPT))]
     prompt: Option<String>,
+    /// Whether the answer is to tell each LLM call.
+    trace: Option<bool>,
     /// Milliseconds from arrival to the complete answer; absent: the pipeline's.
     #[schemars(range(min = 1, max = MAX_MS))]
     #[serde(default, deserialize_with = "whole::optional")]
@@ -128,6 +130,7 @@ fn read(
         prompt: body.prompt,
         explain: Some(true),
         context: body.context.unwrap_or_default(),
+        trace: body.trace == Some(true),
     };
     Ok(ExplainRequest { asked, documents })
 }
@@ -169,6 +172,9 @@ struct View<'a> {
     usage: &'a Usage,
     /// Milliseconds by step.
     timing_ms: &'a Timing,
+    /// Each LLM call of the request, where `trace` asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'a Trace>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -189,6 +195,7 @@ impl<'a> View<'a> {
             explain: &answer.explain,
             usage: &answer.usage,
             timing_ms: &answer.timing,
+            trace: answer.trace.as_ref(),
         }
     }
 }

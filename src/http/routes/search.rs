@@ -20,7 +20,7 @@ use crate::http::openapi::{JSON, Operation, Schemas, Tag, WITH_JSON};
 use crate::http::state::HttpState;
 use crate::http::whole;
 use crate::http::{body, deadline, ranked, stream};
-use crate::pipeline::{Answer, Asked, ExplainInfo, RankingInfo, SearchRequest, Timing};
+use crate::pipeline::{Answer, Asked, ExplainInfo, RankingInfo, SearchRequest, Timing, Trace};
 use crate::retrieve::Filter;
 
 /// Results where a request doesn't say how many.
@@ -67,6 +67,10 @@ struct SearchBody {
     explain: Option<bool>,
     /// Whether the answer is a stream of events.
     stream: Option<bool>,
+    /// Whether the answer is to tell each LLM call.
+    trace: Option<bool>,
+    /// The only one of the pipeline's collections to search; absent: all.
+    collection: Option<String>,
     /// A unit for experiments, which this release doesn't have. Never logged.
     #[expect(dead_code, reason = "read so that clients may send it")]
     user: Option<String>,
@@ -162,8 +166,9 @@ fn read(
         prompt: body.prompt,
         explain: body.explain,
         context: body.context.unwrap_or_default(),
+        trace: body.trace == Some(true),
     };
-    Ok(SearchRequest { asked, candidates, filter })
+    Ok(SearchRequest { asked, candidates, filter, collection: body.collection })
 }
 
 fn count(field: &str, n: u64) -> Result<usize, ApiError> {
@@ -190,6 +195,9 @@ pub struct SearchAnswer<'a> {
     usage: &'a Usage,
     /// Milliseconds by step.
     timing_ms: &'a Timing,
+    /// Each LLM call of the request, where `trace` asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'a Trace>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -250,6 +258,7 @@ impl<'a> SearchAnswer<'a> {
             explain: answer.explain.as_ref(),
             usage: &answer.usage,
             timing_ms: &answer.timing,
+            trace: answer.trace.as_ref(),
         }
     }
 }
@@ -330,6 +339,7 @@ mod tests {
             usage: Usage { input_tokens: 10, output_tokens: 2, cost_usd: 0.5 },
             timing: Timing { total: 3.5, retrieve: 1.0, rerank: 2.0, ..Timing::default() },
             returned_documents: nothing(),
+            trace: None,
         }
     }
 

@@ -70,6 +70,7 @@ where
             let late = AttemptFailure::last(LlmError::Deadline);
             return Box::pin(async { Err(late) });
         }
+        call.times.attempts.begin(&self.record.upstream);
         let record = self.record.clone();
         let (failures, failed) = (Arc::clone(&call.times.failures), Arc::clone(&call.failed));
         let answer = self.inner.call(call);

@@ -98,6 +98,7 @@ fn job(silent: &[usize], budget: Budget, paces: &Arc<Paces>) -> Job {
         parallel: 8,
         memory: None,
         paces: Arc::clone(paces),
+        traced: true,
     }
 }
 
@@ -131,6 +132,46 @@ async fn what_nobody_covers_leaves_the_ranking_partial() {
     let job = job(&[4], Budget::default(), &paces);
     let progress = run_until(Deadline::after(Duration::from_millis(300)), job).await;
     assert_eq!(progress.outcome(), Outcome::Partial(Failure::Deadline));
+    // It is told as one that has not ended, which is no failure.
+    let unfinished = progress.trace.iter().filter(|it| it.call.end.is_none()).count();
+    assert_eq!((unfinished, progress.failed_calls), (1, 0));
+}
+
+#[tokio::test]
+async fn calls_are_told_before_the_first_reply() {
+    let (_keep, deadline) = watch::channel(Deadline::after(Duration::from_mins(10)));
+    let (progress, told) = watch::channel(Progress::nothing(16));
+    let all: Vec<usize> = (0..5).collect();
+    let job = job(&all, Budget::default(), &Arc::default());
+    let running = tokio::spawn(async move {
+        run(job, deadline, Duration::ZERO, &progress).await;
+    });
+    while told.borrow().calls == 0 {
+        tokio::task::yield_now().await;
+    }
+    let calls: Vec<_> =
+        told.borrow().trace.iter().map(|it| (it.round, it.call.documents)).collect();
+    assert_eq!(told.borrow().calls, 5);
+    assert_eq!(calls.iter().map(|(round, _)| round).collect::<BTreeSet<_>>(), BTreeSet::from([&1]));
+    assert!(calls.iter().all(|(_, documents)| (1..=4).contains(documents)), "{calls:?}");
+    assert!(!told.has_changed().unwrap(), "nobody is woken for it");
+    running.abort();
+}
+
+#[tokio::test]
+async fn each_call_adds_up_to_what_is_counted() {
+    let job = job(&[], Budget::default(), &Arc::default());
+    let progress = run_until(Deadline::after(Duration::from_mins(10)), job).await;
+    assert_eq!(progress.trace.len(), progress.calls as usize);
+    let mut sum = Usage::default();
+    for told in &progress.trace {
+        sum += told.call.end.unwrap().usage;
+    }
+    assert_eq!(
+        (sum.input_tokens, sum.output_tokens),
+        (progress.usage.input_tokens, progress.usage.output_tokens)
+    );
+    assert_eq!(progress.trace.last().unwrap().round, progress.rounds);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-"""The clients' own environments, below .rankgate/clients: made once, and again where what they are made from changes."""
+"""Environments with the packages of tests, below .rankgate: made once, and again where what they are made from changes."""
 
 import hashlib
 import os
@@ -10,7 +10,6 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-HOME = ROOT / ".rankgate" / "clients"
 LIMIT = 600  # seconds for one step
 ONE_AT_A_TIME = threading.Lock()
 
@@ -19,34 +18,35 @@ class NotInstalled(Exception):
     """Packages can't be had: no network, no npm, a Python that is too old."""
 
 
-def python(name):
-    """The command that asks through the packages of requirements-NAME.txt."""
-    requirements = HERE / f"requirements-{name}.txt"
+def home(name):
+    """The folder of a test's environments."""
+    return ROOT / ".rankgate" / name
+
+
+def python(folder, name, requirements):
+    """A Python with the packages of a file, as an environment of that name in a folder."""
     made_from = requirements.read_bytes() + sys.version.encode()
-    folder = _environment(name, made_from, lambda folder, log: _install_python(folder, requirements, log))
-    return [str(folder / "bin" / "python"), str(HERE / "python_clients.py")]
+    return _environment(folder / name, made_from, lambda new, log: _install_python(new, requirements, log)) / "bin" / "python"
 
 
-def node():
-    """Node with the packages of package-lock.json."""
+def node(folder, name, sources):
+    """A folder with these files, package.json and package-lock.json among them, and the packages that those name."""
     if not shutil.which("node") or not shutil.which("npm"):
         raise NotInstalled("node and npm are missing (Debian and Ubuntu: apt-get install nodejs npm)")
-    sources = [HERE / name for name in ("package.json", "package-lock.json", "node_clients.mjs")]
     made_from = b"".join(source.read_bytes() for source in sources) + _version("node").encode()
-    folder = _environment("node", made_from, lambda folder, log: _install_node(folder, sources, log))
-    return ["node", str(folder / "node_clients.mjs")]
+    return _environment(folder / name, made_from, lambda new, log: _install_node(new, sources, log))
 
 
-def _environment(name, made_from, install):
+def _environment(base, made_from, install):
     """The folder that `install` fills; a half-filled one doesn't count, and older ones of the same name go."""
-    folder = HOME / f"{name}-{hashlib.sha256(made_from).hexdigest()[:12]}"
+    folder = base.with_name(f"{base.name}-{hashlib.sha256(made_from).hexdigest()[:12]}")
     done = folder / ".complete"
     if done.exists():
         return folder
-    for old in HOME.glob(f"{name}-*"):
+    for old in base.parent.glob(f"{base.name}-*"):
         shutil.rmtree(old, ignore_errors=True)
     folder.mkdir(parents=True)
-    with open(HOME / f"{name}.log", "w") as log:
+    with open(base.with_name(f"{base.name}.log"), "w") as log:
         install(folder, log)
     done.touch()
     return folder
@@ -69,8 +69,8 @@ def _uv():
             return found
         requirements = HERE / "requirements-uv.txt"
         try:
-            folder = _environment("uv", requirements.read_bytes() + sys.version.encode(),
-                                  lambda folder, log: _install_uv(folder, requirements, log))
+            folder = _environment(home("uv") / "uv", requirements.read_bytes() + sys.version.encode(),
+                                  lambda new, log: _install_uv(new, requirements, log))
         except NotInstalled:
             return None
         return str(folder / "bin" / "uv")
