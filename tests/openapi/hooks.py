@@ -6,6 +6,7 @@ A request that is made to be refused is sent as it was made.
 import itertools
 import json
 import os
+from urllib.parse import quote, unquote
 
 import schemathesis
 from schemathesis import GenerationMode
@@ -51,8 +52,9 @@ def before_call(ctx, case, kwargs):
     if case.meta.generation.mode != GenerationMode.POSITIVE:
         return
     if "id" in (case.path_parameters or {}):
-        # Ids that it has from other answers don't keep to the pattern.
-        case.path_parameters["id"] = "".join(c for c in case.path_parameters["id"] if c.isprintable())[:100] or "a"
+        # Ids that it has from other answers don't keep to the pattern. What stands here is encoded.
+        plain = "".join(c for c in unquote(str(case.path_parameters["id"])) if c.isprintable())
+        case.path_parameters["id"] = quote(plain[:100] or "a", safe="")
     if "x-rankgate-deadline-ms" in (case.headers or {}):
         case.headers["x-rankgate-deadline-ms"] = str(PATIENT)
     body = case.body
@@ -63,6 +65,8 @@ def before_call(ctx, case, kwargs):
     for name in ("pipeline", "model"):
         if body.get(name):
             body[name] = next(PIPELINES)
+    if body.get("collection") is not None:
+        body["collection"] = COLLECTION
     if body.get("prompt"):
         body["prompt"] = prompt(case.path, body)
     if body.get("rank_fields"):
