@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document at `/openapi.json`: every route as it is, from the
+//! The `OpenAPI` 3.1 document at `/openapi.json`: every route as it is, from the
 //! types that read its requests and write its answers.
 //!
 //! A route is registered together with the function that describes it (see

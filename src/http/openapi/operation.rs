@@ -86,19 +86,18 @@ impl Operation {
         description: &str,
         schema: Value,
     ) -> Self {
-        self.parameters.push(json!({
-            "name": name,
-            "in": place,
-            "required": required,
-            "description": description,
-            "schema": schema,
-        }));
+        let mut parameter =
+            json!({ "name": name, "in": place, "required": required, "description": description });
+        parameter["schema"] = schema;
+        self.parameters.push(parameter);
         self
     }
 
     /// The body that it reads.
     pub fn reads(mut self, media_type: &str, schema: Value, example: Value) -> Self {
-        let content = json!({ media_type: { "schema": schema, "example": example } });
+        let mut content = json!({ media_type: {} });
+        content[media_type]["schema"] = schema;
+        content[media_type]["example"] = example;
         self.object.insert("requestBody".into(), json!({ "required": true, "content": content }));
         self
     }

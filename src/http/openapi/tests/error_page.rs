@@ -1,6 +1,8 @@
 //! `docs/errors.md` is made from the table of errors: this test fails where it
 //! says something else, and `make docs` makes it anew.
 
+use std::fmt::Write;
+
 use super::*;
 use crate::http::dialects;
 
@@ -31,7 +33,7 @@ fn table() -> String {
             [Dialect::Native, Dialect::CohereV2, Dialect::RerankV1, Dialect::Voyage, Dialect::Tei]
                 .map(|dialect| cell(dialect, code));
         let (word, title) = (code.as_str(), code.title());
-        table.push_str(&format!("| `{word}` | {title} | {} |\n", cells.join(" | ")));
+        writeln!(table, "| `{word}` | {title} | {} |", cells.join(" | ")).unwrap();
     }
     table
 }
