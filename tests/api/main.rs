@@ -22,6 +22,7 @@ mod lang;
 mod lists;
 mod llm;
 mod native;
+mod openapi;
 mod playground;
 #[path = "../program/mod.rs"]
 mod program;

@@ -27,7 +27,7 @@ pub async fn events(app: &TestApp, body: &Value) -> Vec<(String, Value)> {
     let response = app.post("/v1/search", body).await;
     assert_eq!(response.status(), 200);
     let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
-    assert_eq!(kind, "text/event-stream");
+    assert_eq!(kind, "text/event-stream; charset=utf-8");
     parsed(&response.text().await.unwrap())
 }
 

@@ -64,6 +64,13 @@ mod tests {
     }
 
     #[test]
+    fn the_page_in_the_repository_is_this_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+        let kept = std::fs::read_to_string(path).unwrap();
+        assert!(kept == page(), "docs/configuration.md is another page: run make docs");
+    }
+
+    #[test]
     fn has_no_null() {
         let text = schema().to_value().to_string();
         assert!(!text.contains("null"), "{text}");
