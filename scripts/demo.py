@@ -411,7 +411,7 @@ def again(gateway, asked):
 def keep_serving(gateway, upstream):
     body = json.dumps({"query": "waterproof jacket under 150 €", "pipeline": upstream.pipeline, "top_n": 5}, ensure_ascii=False)
     step("The gateway keeps running; Ctrl-C stops it and the model")
-    note(f"open   {gateway.url}/readyz   {gateway.url}/metrics   {gateway.url}/v1/pipelines")
+    note(f"open   {gateway.url}/ to see what the LLM moves, and why   {gateway.url}/docs for the API   {gateway.url}/metrics")
     note(f"try    curl -s {gateway.url}/v1/search -H 'content-type: application/json' \\")
     note(f"         -d '{body}' | python3 -m json.tool")
     note(f"logs   {HOME.relative_to(ROOT)}/gateway.log")

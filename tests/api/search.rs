@@ -46,15 +46,23 @@ pub struct Shop {
 
 impl Shop {
     pub async fn open(base_url: &str) -> Self {
-        Self::configured(base_url, "").await
+        Self::configured(&faults::config(base_url), "").await
+    }
+
+    /// With an upstream that is waited for until the deadline.
+    pub async fn patient(base_url: &str) -> Self {
+        let upstream = faults::config(base_url)
+            .replace("attempt_timeout_ms = 200", "attempt_timeout_ms = 60000");
+        Self::configured(&upstream, "").await
     }
 
     /// With a limit on the requests under way.
     pub async fn limited(base_url: &str, most: usize) -> Self {
-        Self::configured(base_url, &format!("[limits]\nmax_in_flight = {most}\n")).await
+        let limits = format!("[limits]\nmax_in_flight = {most}\n");
+        Self::configured(&faults::config(base_url), &limits).await
     }
 
-    async fn configured(base_url: &str, more: &str) -> Self {
+    async fn configured(upstream: &str, more: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
         let config = format!(
             r#"
@@ -103,9 +111,8 @@ strategy = "none"
 collection = "nothing-here"
 strategy = "none"
 {more}
-{}"#,
-            data.path().display(),
-            faults::config(base_url)
+{upstream}"#,
+            data.path().display()
         );
         let (file, corpus) = (data.path().join("rankgate.toml"), data.path().join("corpus.jsonl"));
         std::fs::write(&file, &config).unwrap();

@@ -145,8 +145,8 @@ async fn the_first_stage_does_not_wait_and_a_client_that_leaves_cancels() {
 #[tokio::test]
 async fn an_answer_by_the_deadline_is_told_as_what_it_is() {
     let server = FakeLlm::always(Reply::Hang).await;
-    let shop = Shop::open(&server.base_url()).await;
-    let events = events(&shop.app, &boots(&json!({"deadline_ms": 150}))).await;
+    let shop = Shop::patient(&server.base_url()).await;
+    let events = events(&shop.app, &boots(&json!({"deadline_ms": 1500}))).await;
     assert_eq!(names(&events), ["classical", "done"]);
     let done = &events[1].1;
     assert_eq!(
