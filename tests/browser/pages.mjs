@@ -23,7 +23,7 @@ export class Pages {
   }
 
   // Does `work` on a page that starts at `url`, and fails where the page asked elsewhere or reported an error. `expects`
-  // names statuses that the browser will report, and that are part of what is tried.
+  // lists what the browser may report as part of what is tried: statuses, as numbers, or names of its own errors.
   async on(url, work, { expects = [], prepare = "", ...options } = {}) {
     const context = await this.browser.newContext({ viewport: { width: 1200, height: 900 }, reducedMotion: "reduce", ...options });
     try {
@@ -66,7 +66,8 @@ function watch(page, origin, expects) {
   });
   page.on("pageerror", (error) => errors.push(`it threw: ${error.message}`));
   page.on("console", (message) => {
-    const expected = expects.some((status) => message.text().includes(`status of ${status}`));
+    const words = expects.map((it) => (typeof it === "number" ? `status of ${it}` : it));
+    const expected = words.some((it) => message.text().includes(it));
     if (["error", "warning"].includes(message.type()) && !expected) errors.push(`console: ${message.text()}`);
   });
   return errors;

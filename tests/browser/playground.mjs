@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 
+import { wire } from "./wire.mjs";
+
 const DOWN = "The LLM gave nothing usable, so this is the first stage’s order: the model’s server failed.";
 // What shells, Python and JSON each write in their own way.
 const AWKWARD = "it's a \"tent\" \\ $HOME `id` % ünder 雪 🏕 100 €";
@@ -159,6 +161,23 @@ export const CHECKS = {
         assert.ok(await page.isHidden("#stop"));
       }, { expects: [502] });
     }
+  },
+
+  async "a gateway that goes away is said plainly"({ pages, url, upstream }) {
+    upstream.hangs = true;
+    const line = await wire(url);
+    await pages.on(line.url, async (page) => {
+      await page.fill("#query", "tent");
+      await page.click("#run");
+      await page.waitForSelector("#classical .result");
+      line.cut();
+      await page.waitForSelector("#problem:not([hidden])");
+      assert.equal(await page.textContent("#problem"), "The connection ended before the answer was complete.");
+      await page.click("#run");
+      await page.waitForFunction(() => document.getElementById("problem").textContent.includes("can’t be reached"));
+      assert.ok(await page.isHidden("#stop"));
+    }, { expects: ["net::ERR_"] }).finally(line.cut);
+    await until(() => upstream.waiting === 0);
   },
 
   async "a deadline that is too short leaves the first stage's order"({ pages, url, upstream }) {

@@ -1,5 +1,8 @@
 import { problemText } from "./dom.js";
 
+const UNREACHED = "The gateway can’t be reached: is it running?";
+const BROKEN = "The connection ended before the answer was complete.";
+
 // A search as a stream of events: what is known of it so far, and its end.
 export async function* eventsOf(asked, signal) {
   const response = await fetch("/v1/search", {
@@ -7,7 +10,7 @@ export async function* eventsOf(asked, signal) {
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ ...asked, stream: true, trace: true }),
     signal,
-  });
+  }).catch(plainly(UNREACHED));
   if (!response.ok) throw new Error(await refusal(response));
   let complete = false;
   for await (const block of blocksOf(response.body)) {
@@ -16,7 +19,14 @@ export async function* eventsOf(asked, signal) {
     complete ||= event.name === "done" || event.name === "error";
     yield event;
   }
-  if (!complete) throw new Error("The connection ended before the answer was complete.");
+  if (!complete) throw new Error(BROKEN);
+}
+
+// Each browser has other words for a connection that fails, and none that help.
+function plainly(text) {
+  return (error) => {
+    throw error.name === "AbortError" ? error : new Error(text);
+  };
 }
 
 // What stands between may answer, too, and not in our form.
@@ -29,7 +39,7 @@ async function* blocksOf(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch(plainly(BROKEN));
     if (done) return;
     const blocks = (text + value).split("\n\n");
     text = blocks.pop();
